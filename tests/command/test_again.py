@@ -1,0 +1,85 @@
+"""The same once more: a trial replayed, a search repeated, gone on with, begun afresh, and removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.command.typed import ledger, new_home, shown, tuner
+
+# Several real searches a test: two minutes are too few where the cores have other work.
+pytestmark = pytest.mark.timeout(300)
+
+# In the order of the grid: good at first, so that what learns too slowly is stopped at a rung; the last one explodes.
+FATES = """
+[data]
+source = "sklearn:diabetes"
+[space]
+layers        = 1
+units         = 8
+activation    = "linear"
+optimizer     = "sgd"
+learning_rate = { choice = [0.01, 0.003, 0.001, 0.0001, 0.00001, 0.000001, 1000.0] }
+[training]
+epochs = 9
+[search]
+sampler = "grid"
+pruner = "successive-halving"
+trials = 7
+finalists = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def fates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which trials of a search completed, were pruned and diverged."""
+    folder = new_home(tmp_path_factory.mktemp("fates"), FATES, "fates")
+    tuner(folder, "search", "fates", "--workers", "1")
+    return folder
+
+
+@pytest.mark.parametrize("state", ["complete", "pruned", "diverged"])
+def test_a_replay_of_every_kind_of_trial_agrees(fates: Path, state: str) -> None:
+    assert ledger(fates, f"select count(*) from trials where state = '{state}'") != [(0,)]
+    before = shown(fates, "fates")
+    trial = next(t for t in before["trials"] if t["state"] == state)
+    said = tuner(fates, "replay", "fates", str(trial["number"]))
+    assert f"the same score, {trial['score']}" in said
+    assert f"in {trial['epochs']} of {trial['epochs']} epochs" in said  # NaN in the last one of a diverged trial
+    assert (trial["epochs"] == 9) == (state == "complete")
+    assert (trial["score"] is None) == (state == "diverged")
+    assert shown(fates, "fates") == before
+
+
+def test_the_same_seed_gives_the_same_search(tmp_path: Path) -> None:
+    twice = []
+    for name in ("a", "b"):
+        folder = new_home(tmp_path / name)
+        tuner(folder, "search", "small", "--workers", "1", "--seed", "0", "--trials", "5")
+        trials = sorted(shown(folder)["trials"], key=lambda t: t["number"])
+        twice.append([(t["number"], t["values"], t["state"], t["score"], t["epochs"]) for t in trials])
+    assert len(twice[0]) == 5
+    assert twice[0] == twice[1]
+
+
+def test_more_trials_are_a_second_look_and_fresh_is_a_second_search(tmp_path: Path) -> None:
+    home = new_home(tmp_path)
+    tuner(home, "search", "small")
+    said = tuner(home, "search", "small", "--trials", "7")
+    assert "resuming: 6 of 7 done" in said
+    assert "test rows seen 2 times" in said
+    tuner(home, "search", "small", "--fresh", "--trials", "1", "--seed", "3")
+    assert shown(home)["search"] == "small@2"
+    assert len(shown(home, "small@1")["trials"]) == 7
+    assert "7 trials in the ledger" in tuner(home, "delete", "small@1", code=130, stdin="n\n")
+    assert len(shown(home, "small@1")["trials"]) == 7
+    number = shown(home, "small@1")["verdict"]["champion"]
+    tuner(home, "delete", "small@1", "--trial", str(number), "--yes")
+    left = shown(home, "small@1")
+    assert len(left["trials"]) == 6
+    assert left["verdict"] is None
+    assert "removed, with 7 MLflow runs" in tuner(home, "delete", "small@1", "--yes")
+    assert "nothing was searched under 'small@1'" in tuner(home, "show", "small@1", code=2)
+    assert not (home / ".tuner" / "searches" / "small@1").exists()
+    assert shown(home)["search"] == "small@2"

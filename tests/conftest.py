@@ -1,0 +1,73 @@
+"""What tests share: studies made from a few settings, and the Pima rows as the product's own loader finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.study_files import Write
+from tuner.data import sources
+from tuner.data.split import split
+from tuner.data.table import Table
+from tuner.errors import DataError
+from tuner.home import Home
+from tuner.study import Study, from_document, load
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def make_study() -> Callable[..., Study]:
+    """Makes a study on a source, with more settings of its `[data]`."""
+
+    def make(source: str | Path, **data: Any) -> Study:
+        return from_document("made", {"data": {"source": str(source), **data}, "space": {"layers": 1}})
+
+    return make
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes a study file into the current folder, which is empty."""
+    monkeypatch.chdir(tmp_path)
+
+    def written(text: str | bytes, name: str = "a.toml") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return written
+
+
+@pytest.fixture(scope="session")
+def pima_study() -> Study:
+    return load(ROOT / "studies" / "diabetes.toml")
+
+
+@pytest.fixture(scope="session")
+def pima(pima_study: Study) -> Table:
+    """The 768 rows of `studies/diabetes.toml`; a test that asks for them is skipped where nothing has them."""
+    try:
+        return sources.load(pima_study, Home(ROOT))
+    except DataError as error:
+        if "cannot be fetched" in str(error) or "the server answered" in str(error):
+            pytest.skip(f"the Pima rows are neither in a data folder nor on the network: {error}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def saved_split(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder with the parts of one of scikit-learn's own data sets, as a search leaves it for its workers."""
+    home = Home(tmp_path_factory.mktemp("splits"))
+
+    @cache
+    def saved(name: str) -> Path:
+        study = from_document(name, {"data": {"source": f"sklearn:{name}"}, "space": {"layers": 1}})
+        split(sources.load(study, home), study.data.split).save(home.root / name)
+        return home.root / name
+
+    return saved

@@ -1,0 +1,61 @@
+"""What tests do with networks in a worker, where Keras is, and bring back as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tuner.metrics import Array, Task
+from tuner.trial import Value
+
+Values = Mapping[str, Value]
+
+
+def build(values: Values, task: Task = Task.BINARY, seed: int = 1) -> Any:
+    from tuner.models import dense
+
+    return dense.build(values, seed, task, features=4, classes=3)
+
+
+def described(values: Values, task: Task = Task.BINARY) -> dict[str, Any]:
+    """The layers in order as (class, what was set), and how the network is trained."""
+    model = build(values, task)
+    return {
+        "layers": [(type(layer).__name__, layer.get_config()) for layer in model.layers],
+        "output": model.output_shape,
+        "optimizer": type(model.optimizer).__name__,
+        "settings": model.optimizer.get_config(),
+        "loss": type(model.loss).__name__,
+        "metrics": [getattr(metric, "name", metric) for metric in model._compile_metrics._user_metrics],
+    }
+
+
+def weights(values: Values, seed: int = 1) -> dict[str, Array]:
+    """The initial weights by the layer and name of each."""
+    return {variable.path: np.asarray(variable) for variable in build(values, seed=seed).weights}
+
+
+def penalty(values: Values) -> tuple[float, dict[str, Array]]:
+    """What is added to the loss, and the weights."""
+    model = build(values)
+    return sum(float(loss) for loss in model.losses), {each.path: np.asarray(each) for each in model.weights}
+
+
+def stepped(values: Values, task: Task = Task.BINARY) -> dict[str, bool]:
+    """Whether each weight is finite and has moved, after one step on a few rows."""
+    model = build(values, task)
+    model.run_eagerly = True  # the same step, without the seconds that it takes to trace it
+    rng = np.random.default_rng(0)
+    before = {each.path: np.array(each) for each in model.weights}
+    model.train_on_batch(rng.normal(size=(8, 4)).astype("float32"), rng.integers(0, 2, size=(8, 1)))
+    assert all(np.isfinite(np.asarray(each)).all() for each in model.weights)
+    return {each.path: not np.array_equal(np.asarray(each), before[each.path]) for each in model.weights}
+
+
+def dropped(values: Values, seed: int) -> Array:
+    """What two training passes over the same row give."""
+    model = build(values, seed=seed)
+    row = np.ones((1, 4), dtype="float32")
+    return np.concatenate([np.asarray(model(row, training=True)) for _ in range(2)])

@@ -1,0 +1,69 @@
+"""Metrics against scikit-learn's, and against numbers done by hand."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from tuner.metrics import METRICS, NAMES, Task, classes_of, evaluate
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
+def test_binary(random: np.random.Generator) -> None:
+    target, p = random.integers(2, size=200), random.random(200).astype(np.float32)
+    found = evaluate(Task.BINARY, target, p)
+    assert found == {
+        "accuracy": pytest.approx(reference.accuracy_score(target, p >= 0.5)),
+        "loss": pytest.approx(reference.log_loss(target, p.astype(np.float64)), rel=1e-6),
+    }
+
+
+def test_multiclass(random: np.random.Generator) -> None:
+    target, p = random.integers(4, size=200), random.dirichlet(np.ones(4), size=200)
+    found = evaluate(Task.MULTICLASS, target, p)
+    assert found["accuracy"] == pytest.approx(reference.accuracy_score(target, p.argmax(axis=1)))
+    assert found["loss"] == pytest.approx(reference.log_loss(target, p, labels=range(4)), rel=1e-6)
+
+
+def test_regression(random: np.random.Generator) -> None:
+    target, predicted = random.normal(size=100), random.normal(size=100).astype(np.float32)
+    found = evaluate(Task.REGRESSION, target, predicted)
+    assert found["loss"] == pytest.approx(reference.mean_squared_error(target, predicted))
+    assert found["rmse"] == pytest.approx(math.sqrt(found["loss"]))
+    assert found["mae"] == pytest.approx(reference.mean_absolute_error(target, predicted))
+
+
+def test_by_hand() -> None:
+    assert evaluate(Task.BINARY, np.array([1, 0]), np.array([0.5, 0.5])) == {
+        "accuracy": 0.5,
+        "loss": pytest.approx(math.log(2)),
+    }
+    assert evaluate(Task.REGRESSION, np.array([0, 0]), np.array([3.0, -4.0]))["mae"] == 3.5
+
+
+def test_one_half_is_the_second_class_and_the_first_of_equal_classes_wins() -> None:
+    assert classes_of(np.array([0.49, 0.5])).tolist() == [0, 1]
+    assert classes_of(np.array([[0.4, 0.4, 0.2]])).tolist() == [0]
+
+
+def test_a_sure_and_wrong_prediction_costs_a_finite_loss() -> None:
+    assert evaluate(Task.BINARY, np.array([1]), np.array([0.0]))["loss"] == pytest.approx(-math.log(1e-7))
+
+
+def test_the_first_metric_of_a_task_is_its_default_and_every_goal_is_a_direction() -> None:
+    assert [next(iter(METRICS[task])) for task in Task] == ["accuracy", "accuracy", "rmse"]
+    goals = {metric.name: metric.goal for known in METRICS.values() for metric in known.values()}
+    assert goals == {"accuracy": "maximize", "loss": "minimize", "rmse": "minimize", "mae": "minimize"}
+    assert set(NAMES) == set(goals)
+
+
+def test_the_names_need_no_numpy() -> None:
+    code = "import sys, tuner.metrics; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

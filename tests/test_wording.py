@@ -1,0 +1,113 @@
+"""How numbers, values and trials read."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tuner import wording
+from tuner.trial import Result, State, Trial
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"),
+    [
+        (None, "—"),
+        (0.0, "0.0000"),
+        (0.78125, "0.7812"),
+        (1.0, "1.0000"),
+        (-0.5, "-0.5000"),
+        (53.14159265, "53.1416"),
+        (999.5, "999.5000"),
+        (1000.0, "1,000.0"),
+        (-48213.77, "-48,213.8"),
+        (0.1, "0.1000"),
+        (0.09999999, "0.1000"),
+        (0.0123456, "0.01235"),
+        (-0.04, "-0.04000"),
+        (0.00012345, "0.0001234"),
+        (1.5e-6, "1.500e-06"),
+        (math.nan, "nan"),
+        (math.inf, "inf"),
+    ],
+)
+def test_a_score(score: float | None, shown: str) -> None:
+    assert wording.score(score) == shown
+
+
+def test_tiny_scores_that_differ_look_different() -> None:
+    assert wording.score(1.02e-6) != wording.score(1.03e-6)
+
+
+@pytest.mark.parametrize(
+    ("difference", "shown"), [(0.15, "+0.1500"), (-0.15, "-0.1500"), (0.0, "+0.0000"), (-3e-6, "-3.000e-06")]
+)
+def test_a_difference_has_a_sign(difference: float, shown: str) -> None:
+    assert wording.difference(difference) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(True, "yes"), (False, "no"), (1, "1"), (0.30000000000000004, "0.3"), (1e-4, "0.0001")]
+)
+def test_a_value(value: bool | int | float, shown: str) -> None:
+    assert wording.value(value) == shown
+
+
+def test_values_on_a_line() -> None:
+    given = {"layers": 3, "units_1": 64, "dropout_1": 0.1, "units_2": 32, "units_3": 8, "batch_norm": True}
+    assert wording.values(given) == "layers 3 · batch_norm yes · units 64-32-8 · dropout 0.1"
+
+
+def test_values_by_layer() -> None:
+    shared, layered = wording.by_layer({"layers": 2, "learning_rate": 0.1, "units_1": 64, "units_2": 32})
+    assert shared == {"layers": 2, "learning_rate": 0.1}
+    assert layered == {"units": [64, 32]}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.4, "0 s"),
+        (45, "45 s"),
+        (89.4, "89 s"),
+        (90, "2 min"),
+        (720, "12 min"),
+        (5399, "1 h 30 min"),
+        (7200, "2 h 0 min"),
+    ],
+)
+def test_a_duration(seconds: float, shown: str) -> None:
+    assert wording.duration(seconds) == shown
+
+
+def test_the_states_that_occurred() -> None:
+    counts = {State.FAILED: 1, State.COMPLETE: 31, State.DIVERGED: 0, State.PRUNED: 12}
+    assert wording.states(counts) == "31 complete · 12 pruned · 1 failed"
+    assert wording.states({}) == ""
+
+
+def told(epochs: int, state: State = State.COMPLETE, error: str | None = None) -> Result:
+    score = None if state is State.FAILED else 0.75
+    return Result(
+        Trial(7, {"layers": 1, "units_1": 8}, 0, 3), state, score, history=({},) * epochs, seconds=1.23, error=error
+    )
+
+
+def test_a_finished_trial() -> None:
+    assert wording.result(told(3)) == "trial 7 complete 0.7500 (3 epochs, 1.2 s) · layers 1 · units 8"
+
+
+def test_one_epoch_is_one_epoch() -> None:
+    assert wording.result(told(1, State.PRUNED)) == "trial 7 pruned 0.7500 (1 epoch, 1.2 s) · layers 1 · units 8"
+
+
+def test_a_failed_trial_says_of_what() -> None:
+    error = "Traceback (most recent call last):\n  …\nValueError: no such layer\n"
+    assert wording.result(told(0, State.FAILED, error)) == "trial 7 failed: ValueError: no such layer"
+    assert wording.result(told(0, State.FAILED)) == "trial 7 failed: no reason known"
+
+
+def test_the_last_line_of_an_error() -> None:
+    assert wording.last_line("a\nb\n\n") == "b"
+    assert wording.last_line(" \n") == ""

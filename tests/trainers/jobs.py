@@ -1,0 +1,132 @@
+"""What tests do in a worker, where TensorFlow is, and bring back as plain values."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import sys
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tuner import metrics
+from tuner.data.split import Split
+from tuner.errors import DataError
+from tuner.metrics import Array
+from tuner.trainers.work import Work
+from tuner.trial import Metrics, Result, Trial
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a trial's kept weights give on the validation rows, and by hand on the target's own scale."""
+
+    metrics: Metrics
+    prediction: Array
+    by_hand: Array
+
+
+def look(work: Work, result: Result) -> Looked:
+    """Builds a trial's network again, with the weights that were kept."""
+    from tuner.trainers import plain
+
+    split = Split.open(work.split)
+    assert result.weights is not None
+    model = plain.build(result.trial, split)
+    model.set_weights(plain.load_weights(result.weights))
+    prediction = plain.predict(model, split.x_validation, split)
+    raw = np.asarray(model(np.asarray(split.x_validation)))
+    scale, mean = split.preprocessing.target_scale, split.preprocessing.target_mean
+    return Looked(metrics.evaluate(split.task, split.y_validation, prediction), prediction, raw[:, 0] * scale + mean)
+
+
+def fit(work: Work, trial: Trial) -> Result:
+    from tuner.trainers import plain
+
+    return plain.fit(work, trial, lambda report: True)
+
+
+def first_step(work: Work, trial: Trial) -> tuple[Metrics, Array]:
+    """The train metrics of a first epoch, and what the untrained network says of the train rows, by hand."""
+    from tuner.trainers import plain
+
+    split = Split.open(work.split)
+    untrained = plain.predict(plain.build(trial, split), split.x_train, split)
+    return plain.fit(work, trial, lambda report: True).history[0], untrained
+
+
+def orders(split: Path, trial: Trial, size: int) -> list[list[list[int]]]:
+    """For every epoch, the row numbers of each batch."""
+    from tuner.trainers import plain
+
+    whole = Split.open(split)
+    numbered = replace(
+        whole,
+        x_train=np.arange(len(whole.x_train), dtype=np.float32)[:, None],
+        y_train=np.arange(len(whole.x_train)),
+    )
+    batches, steps = plain._batches(numbered, trial, size)
+    rows = []
+    for x, y in batches.as_numpy_iterator():
+        assert x[:, 0].astype(int).tolist() == y[:, 0].tolist()
+        rows.append(y[:, 0].tolist())
+    return [rows[i : i + steps] for i in range(0, len(rows), steps)]
+
+
+def spoilt(work: Work, trial: Trial) -> Result:
+    """Trains a trial of which one weight is infinite when epoch 2 has ended, while all its metrics are finite."""
+    from tuner.trainers import plain
+
+    build = plain.build
+
+    def with_a_spoilt_weight(trial: Trial, split: Split) -> Any:
+        model = build(trial, split)
+        read, readings = model.get_weights, itertools.count(1)
+
+        def weights() -> list[Array]:
+            found: list[Array] = read()
+            if next(readings) == 2:
+                found[-1][0] = np.inf
+            return found
+
+        model.get_weights = weights
+        return model
+
+    plain.build = with_a_spoilt_weight
+    return plain.fit(work, trial, lambda report: True)
+
+
+def nothing() -> None:
+    """A job without an answer."""
+
+
+def refused() -> None:
+    raise DataError("a.csv: no rows", "b.csv: no rows")
+
+
+def an_error() -> DataError:
+    return DataError("a.csv: no rows")
+
+
+def killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def left() -> None:
+    os._exit(7)
+
+
+def prints_and_dies(line: Connection) -> None:
+    print("to stdout", flush=True)
+    print("to stderr", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def half_a_message(line: Connection) -> None:
+    """A message begins with its length, here 1000 bytes, of which three come."""
+    os.write(line.fileno(), (1000).to_bytes(4, "big") + b"abc")
+    os._exit(3)

@@ -1,0 +1,211 @@
+"""How a search ends: the finalists meet again, one is the champion, and it is scored once on the test rows."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+
+from tuner import drivers, packaging, wording
+from tuner.errors import SearchFailed
+from tuner.evaluate import Verdict
+from tuner.ledger import Owned
+from tuner.ledger.reading import retaken
+from tuner.study import Study
+from tuner.trackers import Closing, Tracker
+from tuner.trainers import Stop, Trainer, processes
+from tuner.trainers.work import Work
+from tuner.trial import Batch, Objective, Result, State, Trial, derive_seed
+from tuner.watch import Watch
+
+# How often each finalist is trained again. Its first score was chosen for being high; fresh ones were not.
+RETAKES = 2
+
+
+def packed_in_a_worker(order: packaging.Order, folder: Path, stop: Stop) -> Verdict:
+    return processes.call(packaging.pack, order, folder, stop=stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """The ending of a search, with the parts that it takes."""
+
+    record: Owned
+    study: Study
+    work: Work
+    trainer: Trainer
+    tracker: Tracker
+    watch: Watch
+    stop: Stop
+    pack: Callable[[packaging.Order, Path, Stop], Verdict] = packed_in_a_worker
+
+    def conclude(self, ended: str) -> Verdict | None:
+        """Names the champion and scores it on the test rows, once; None where `stop()` came in between.
+
+        A search that was concluded and has nothing new since keeps its verdict. Raises SearchFailed where no trial
+        completed.
+        """
+        ranked = self.work.objective.ranked(self.record.results)
+        if not ranked:
+            self.tracker.end(None)
+            raise self._nothing_completed(ended)
+        verdict = self._known() or self._decide(ranked, ended)
+        if verdict is not None:
+            self.tracker.end(self._closing(verdict))
+        return verdict
+
+    def _nothing_completed(self, ended: str) -> SearchFailed:
+        label = self.record.search.label
+        if ended == "time":
+            return SearchFailed(f"{label}: the time was up before a trial completed; go on with a longer --time")
+        failed = next((result for result in self.record.results if result.error), None)
+        first = f"; the first that failed was trial {failed.trial.number}:" if failed else ""
+        line = f"{label}: none of {len(self.record.results)} trials completed{first}"
+        return SearchFailed(line, failed.error or "" if failed else "")
+
+    def _known(self) -> Verdict | None:
+        """The verdict of an earlier command, while no trial has ended since."""
+        known = self.record.search.verdict
+        return Verdict.from_json(known) if known and known["trials"] == len(self.record.results) else None
+
+    def _decide(self, ranked: list[Result], ended: str) -> Verdict | None:
+        finalists = ranked[: self.study.search.finalists]
+        kept = ranked[: max(self.study.search.finalists, self.study.search.keep_models)]
+        self._meet_again(finalists)
+        kept = self._with_weights(kept)
+        if self.stop():
+            return None
+        numbers = {finalist.trial.number for finalist in finalists}
+        standing = [result for result in kept if result.trial.number in numbers]
+        if not standing:
+            raise SearchFailed(
+                f"{self.record.search.label}: the weights of the best trials are gone, and trained again they give "
+                f"other scores here; begin anew with --fresh"
+            )
+        means = fresh_scores(self.record, standing)
+        champion = elect(standing, means, self.work.objective)
+        if champion is not standing[0]:
+            first = standing[0]
+            self.watch.say(f"trial {first.trial.number} did not hold its {wording.score(first.score)} with fresh seeds")
+        self.watch.say(f"trial {champion.trial.number} is the champion; scoring it on the test rows")
+        record = self.record
+        order = packaging.Order(
+            subject=packaging.Subject(
+                self.work, self.study.name, record.search.label, record.search.data, self.study.data.rename
+            ),
+            champion=champion,
+            kept=tuple(kept),
+            results=tuple(record.results),
+            fresh=means,
+            looks=record.looking(champion.trial.number),
+            ended=ended,
+            importance=drivers.importance(self.study, self.work.objective, record.results),
+        )
+        try:
+            verdict = self.pack(order, record.folder, self.stop)
+        except processes.Stopped:
+            return None
+        record.concluded(verdict.to_json())
+        _forget_others(record, kept)
+        return verdict
+
+    def _meet_again(self, finalists: list[Result]) -> None:
+        """Trains the finalists again with fresh seeds. A single one has nobody to meet."""
+        if len(finalists) < 2:
+            return
+        done = {(r.trial.number, r.trial.retake) for r in self.record.retakes}
+        trials = [
+            retaken(finalist.trial, retake, derive_seed(self.study.search.seed, finalist.trial.number, retake))
+            for finalist in finalists
+            for retake in range(1, RETAKES + 1)
+            if (finalist.trial.number, retake) not in done
+        ]
+        if trials:
+            self.watch.say(f"training the best {len(finalists)} again with fresh seeds, {len(trials)} fits")
+        for result in self._train(trials):
+            self.record.retaken(result)
+
+    def _with_weights(self, kept: list[Result]) -> list[Result]:
+        """Those whose weights are there; ones that are not, because others were better once, are trained again."""
+        lost = {r.trial.number: r for r in kept if r.weights is None or not r.weights.exists()}
+        if not lost:
+            return kept
+        self.watch.say(f"training {len(lost)} again whose weights were not kept")
+        again = {result.trial.number: result for result in self._train([r.trial for r in lost.values()])}
+        whole = []
+        for result in kept:
+            if result.trial.number not in lost:
+                whole.append(result)
+                continue
+            now = again.get(result.trial.number)
+            if now is not None and now.score == result.score and now.weights is not None:
+                whole.append(replace(result, weights=now.weights))
+            elif not self.stop():
+                self.watch.say(f"trial {result.trial.number} does not give its score again here, and is passed over")
+        return whole
+
+    def _train(self, trials: list[Trial]) -> Iterator[Result]:
+        queue = list(trials)
+
+        def ask(n: int) -> Batch:
+            taken, queue[:] = queue[:n], queue[n:]
+            return Batch(tuple(taken), more=bool(queue))
+
+        judge = self.watch.judges(lambda reports: set())
+        for result in self.trainer.run(self.watch.asks(ask), judge, self.stop):
+            self.watch.retrained(result)
+            yield result
+
+    def _closing(self, verdict: Verdict) -> Closing:
+        """What the record says of an ended search; its files are those in the search's folder."""
+        folder = self.record.folder
+        kept = {
+            result.trial.number: tuple(sorted(packed.iterdir()))
+            for result in self.record.results
+            if (packed := packaging.folder_of(folder, result.trial.number)).is_dir()
+        }
+        return Closing(
+            champion=verdict.champion,
+            values=verdict.values,
+            scores=verdict.scores(),
+            summary=verdict.to_json(),
+            plots=tuple(sorted((folder / packaging.PLOTS).iterdir())),
+            model=folder / packaging.MLFLOW,
+            kept=kept,
+        )
+
+
+def elect(finalists: list[Result], means: Mapping[int, float], objective: Objective) -> Result:
+    """The finalist with the best mean over fresh seeds; the better first score wins a tie.
+
+    One whose retakes all went wrong stands behind all others; where that is everyone, the first scores decide.
+    """
+    met = [finalist for finalist in finalists if finalist.trial.number in means]
+    best = (met or finalists)[0]
+    for each in met[1:]:
+        if objective.better(means[each.trial.number], means[best.trial.number]):
+            best = each
+    return best
+
+
+def fresh_scores(record: Owned, finalists: list[Result]) -> dict[int, float]:
+    """The mean score of each finalist's retakes, of those with one in every retake."""
+    scores: dict[int, list[float]] = {}
+    for retake in record.retakes:
+        if retake.state is State.COMPLETE and retake.score is not None:
+            scores.setdefault(retake.trial.number, []).append(retake.score)
+    numbers = [finalist.trial.number for finalist in finalists]
+    return {n: fmean(scores[n]) for n in numbers if len(scores.get(n, [])) >= RETAKES}
+
+
+def _forget_others(record: Owned, kept: list[Result]) -> None:
+    """Deletes the weights and models of trials that are not among the best any more."""
+    numbers = {result.trial.number for result in kept}
+    for folder in (record.folder / "weights", record.folder / "models"):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            # A hidden one is what a killed process left unfinished.
+            if not path.name.startswith(".") and int(path.name.removeprefix("trial-")[:5]) in numbers:
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

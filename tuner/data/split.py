@@ -1,0 +1,194 @@
+"""Train, validation and test rows: drawn before anything is fitted, then transformed by what the train rows say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuner.data.features import Preprocessing
+from tuner.data.fitting import fit
+from tuner.data.parts import draw
+from tuner.data.table import Rows, Table
+from tuner.errors import DataError
+from tuner.metrics import Task
+from tuner.study import SplitSection
+from tuner.trial import Value
+
+Array = NDArray[Any]
+
+FORMAT = 1
+EXAMPLE_ROWS = 5
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """The three parts, transformed: `x_…` float32 (rows, features), `y_…` class numbers or values in their own units.
+
+    `indices` are the row numbers of each part; those of a test part that came apart count in that part. `example` is
+    the first raw train rows as JSON, `digest` that of the table. `fingerprint` changes with any row, the part that it
+    is in, and any fitted constant.
+    """
+
+    table: str
+    target: str
+    task: Task
+    classes: tuple[Value, ...] | None
+    digest: str
+    preprocessing: Preprocessing
+    x_train: Array
+    x_validation: Array
+    x_test: Array
+    y_train: Array
+    y_validation: Array
+    y_test: Array
+    indices: Mapping[str, Array]
+    fingerprint: str
+    example: tuple[Mapping[str, Any], ...]
+    warnings: tuple[str, ...]
+
+    def save(self, folder: Path) -> None:
+        """Writes the folder, whole or not at all: arrays as .npy, the rest as split.json."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        half = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            for name, array in self._arrays().items():
+                np.save(half / f"{name}.npy", array, allow_pickle=False)
+            (half / "split.json").write_text(json.dumps(self._document(), allow_nan=False), encoding="utf-8")
+            if folder.exists():  # a folder cannot be renamed onto one that holds files
+                old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+                os.rename(folder, old / "old")
+                os.rename(half, folder)
+                shutil.rmtree(old)
+            else:
+                os.rename(half, folder)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+
+    @classmethod
+    def open(cls, folder: Path) -> Split:
+        """The split that was saved there, its arrays mapped into memory, so that processes share them.
+
+        Raises DataError where there is none, or one that a newer program wrote.
+        """
+        try:
+            document = json.loads((folder / "split.json").read_text(encoding="utf-8"))
+            arrays = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in folder.glob("*.npy")}
+        except (OSError, ValueError) as error:
+            raise DataError(f"{folder}: not a saved split ({error}). The search makes it again") from None
+        if document["format"] != FORMAT:
+            raise DataError(f"{folder}: expected a split of format {FORMAT}, got {document['format']}")
+        return cls(
+            table=document["table"],
+            target=document["target"],
+            task=Task(document["task"]),
+            classes=None if document["classes"] is None else tuple(document["classes"]),
+            digest=document["digest"],
+            preprocessing=Preprocessing.from_json(document["preprocessing"]),
+            indices={part: arrays.pop(f"rows_{part}") for part in PARTS},
+            fingerprint=document["fingerprint"],
+            example=tuple(document["example"]),
+            warnings=tuple(document["warnings"]),
+            **arrays,
+        )
+
+    def _arrays(self) -> dict[str, Array]:
+        matrices = {f.name: getattr(self, f.name) for f in fields(self) if f.name[:2] in ("x_", "y_")}
+        return matrices | {f"rows_{part}": rows for part, rows in self.indices.items()}
+
+    def _document(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "table": self.table,
+            "target": self.target,
+            "task": self.task.value,
+            "classes": self.classes,
+            "digest": self.digest,
+            "preprocessing": self.preprocessing.to_json(),
+            "fingerprint": self.fingerprint,
+            "example": self.example,
+            "warnings": self.warnings,
+        }
+
+
+def split(table: Table, section: SplitSection) -> Split:
+    """The parts of a table, and the preprocessing fitted on its train rows.
+
+    Raises DataError where a part cannot be drawn, or the train rows leave nothing to learn.
+    """
+    indices = draw(table, section)
+    parts = {part: _take(table.rows, rows) for part, rows in indices.items()}
+    if table.test is not None:
+        parts["test"] = table.test
+        indices["test"] = np.arange(len(table.test.target), dtype=np.int64)
+    train = parts["train"]
+    warnings = _class_warnings(table, train)
+    try:
+        preprocessing, fitted = fit(table, train)
+        matrices = {f"x_{part}": preprocessing.transform(rows.features) for part, rows in parts.items()}
+    except DataError as error:
+        raise DataError(*(f"{table.name}: {problem}" for problem in error.problems)) from None
+    return Split(
+        table=table.name,
+        target=table.target,
+        task=table.task,
+        classes=table.classes,
+        digest=table.digest,
+        preprocessing=preprocessing,
+        **matrices,
+        **{f"y_{part}": rows.target for part, rows in parts.items()},
+        indices=indices,
+        fingerprint=_fingerprint(table.digest, indices, preprocessing),
+        example=_example(train, preprocessing),
+        warnings=(*table.warnings, *warnings, *fitted),
+    )
+
+
+def _take(rows: Rows, chosen: Array) -> Rows:
+    features = rows.features[chosen] if isinstance(rows.features, np.ndarray) else rows.features.iloc[chosen]
+    return Rows(features, rows.target[chosen])
+
+
+def _class_warnings(table: Table, train: Rows) -> tuple[str, ...]:
+    """A warning for every class that no train row has. Raises DataError where they are all of one class."""
+    names = table.classes or ()
+    seen = set(np.unique(train.target).tolist()) if names else set()
+    if names and len(seen) < 2:
+        raise DataError(
+            f"{table.name}: every train row is of class '{names[seen.pop()]}' of '{table.target}'; "
+            f"expected at least two classes. Change data.split"
+        )
+    return tuple(
+        f"class '{name}' of '{table.target}' is in no train row; it will never be predicted"
+        for number, name in enumerate(names)
+        if number not in seen
+    )
+
+
+def _fingerprint(digest: str, indices: Mapping[str, Array], preprocessing: Preprocessing) -> str:
+    total = hashlib.sha256(digest.encode())
+    for part in PARTS:
+        total.update(f"/{part}:{len(indices[part])}/".encode())
+        total.update(indices[part].astype("<i8").tobytes())
+    total.update(preprocessing.to_json().encode())
+    return total.hexdigest()
+
+
+def _example(train: Rows, preprocessing: Preprocessing) -> tuple[Mapping[str, Any], ...]:
+    """The first raw train rows, in the columns that a model takes; None where a cell is empty."""
+    names = [column["name"] for column in preprocessing.columns()]
+    if isinstance(train.features, np.ndarray):
+        return tuple({names[0]: row.tolist()} for row in train.features[:EXAMPLE_ROWS])
+    frame = train.features[names].iloc[:EXAMPLE_ROWS]
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return tuple({str(name): cell for name, cell in record.items()} for record in records)

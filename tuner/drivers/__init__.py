@@ -1,0 +1,71 @@
+"""Drivers propose trials and judge running ones. They never train and never log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from tuner.study import Study
+from tuner.trial import Batch, Objective, Report, Result, Trial
+
+
+class Driver(Protocol):
+    """What proposes. Called from one thread.
+
+    A driver is rebuilt, never unpickled: from the results told so far, in the order in which they were told, the
+    trials that were asked for and have no result, and the entries of `state()`. A trial without a result trains
+    again after that, with its number and values, and is reported from its first epoch on.
+    """
+
+    def ask(self, n: int) -> Batch:
+        """At most `n` new trials, numbered on from the last one, no two of a search alike.
+
+        No trials and `more = False`: there are no others.
+        """
+        ...
+
+    def judge(self, reports: Sequence[Report]) -> set[int]:
+        """Takes in what the epochs of running trials gave, and returns the numbers of those to stop.
+
+        An epoch that was judged before, of a trial that trains again, is not judged anew; a verdict stands from its
+        epoch on. A trial is never stopped at its last epoch, after which it is complete.
+        """
+        ...
+
+    def tell(self, result: Result) -> None:
+        """Takes in an outcome. One that is neither `complete` nor `pruned` counts as bad.
+
+        Raises ValueError where that trial was not asked for, or was told before.
+        """
+        ...
+
+    def state(self) -> Mapping[str, Any]:
+        """What changed since the last call, as JSON values by key; the latest value of every key rebuilds it."""
+        ...
+
+
+def build(
+    study: Study,
+    objective: Objective,
+    told: Sequence[Result] = (),
+    asked: Sequence[Trial] = (),
+    state: Mapping[str, Any] | None = None,
+    next_number: int = 0,
+) -> Driver:
+    """The study's driver, as it was when it was told `told`; a new one where nothing is.
+
+    `next_number` is the lowest number that no trial ever had, where that is known: a deleted trial keeps its number.
+    """
+    from tuner.drivers.optuna import OptunaDriver
+
+    return OptunaDriver(study, objective, told, asked, state or {}, next_number)
+
+
+def importance(study: Study, objective: Objective, results: Sequence[Result]) -> dict[str, float]:
+    """How much each parameter matters to the score of the trials, most first, in shares that add up to 1.
+
+    The shares of a per-layer parameter's layers are added up. Empty where too little is known to tell.
+    """
+    from tuner.drivers.weighing import weigh
+
+    return weigh(study.space, objective, results)

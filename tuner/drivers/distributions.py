@@ -1,0 +1,62 @@
+"""Our parameters as Optuna's distributions, and values there and back.
+
+A choice and a stepped float are known to Optuna by index: it looks choices up by equality, where true is 1, and
+moves the end of a float range whose step does not divide it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from tuner.parameters import Choice, Float, Int, Parameter, same
+from tuner.space import Space
+from tuner.trial import Value
+
+
+def distribution(parameter: Parameter) -> BaseDistribution:
+    """What Optuna draws `encode`d values of the parameter from."""
+    if isinstance(parameter, Choice):
+        return CategoricalDistribution(tuple(range(parameter.size)))
+    if isinstance(parameter, Float):
+        if parameter.size is None:
+            return FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+        return IntDistribution(0, parameter.size - 1)
+    assert isinstance(parameter, Int)
+    # Up to the last value that is reached, which may be below `high`.
+    last = parameter.low + (parameter.size - 1) * parameter.step
+    return IntDistribution(parameter.low, last, log=parameter.log, step=parameter.step)
+
+
+def encode(parameter: Parameter, value: Value) -> Any:
+    """The value as Optuna knows it."""
+    if isinstance(parameter, Choice):
+        return next(i for i, option in enumerate(parameter.options) if same(option, value))
+    if isinstance(parameter, Float) and parameter.step is not None:
+        return round((float(value) - parameter.low) / parameter.step)
+    return value
+
+
+def decode(parameter: Parameter, drawn: Any) -> Value:
+    """The value that Optuna's stands for, exactly as the space has it."""
+    if isinstance(parameter, Choice):
+        return parameter.options[int(drawn)]
+    if isinstance(parameter, Float):
+        return parameter.nearest(drawn if parameter.step is None else parameter.low + drawn * parameter.step)
+    return int(drawn)
+
+
+def asked_about(space: Space, values: Mapping[str, Value]) -> list[tuple[str, Parameter, Value]]:
+    """The values that could have been others, in the space's order. Raises ValueError where they are none of it."""
+    asked: list[tuple[str, Parameter, Value]] = []
+
+    def given(name: str, parameter: Parameter) -> Value:
+        if name not in values:
+            raise ValueError(f"{name}: a value is missing")
+        asked.append((name, parameter, values[name]))
+        return values[name]
+
+    space.walk(given)
+    return asked

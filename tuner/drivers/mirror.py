@@ -1,0 +1,212 @@
+"""A search as Optuna sees it: a study in memory in which every trial has its place, a number of Optuna's own.
+
+The place decides a trial's Hyperband bracket, together with the study's name, which is therefore always the same.
+Places outnumber trials: the first is where samplers draw, repeats have places, and so have deleted trials.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from tuner.drivers.distributions import asked_about, decode, distribution, encode
+from tuner.space import Parameter, Space
+from tuner.trial import Objective, Result, State, Value
+
+_NAME = "tuner"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What Optuna is told of a result: the score of a complete trial, and the objective by epoch.
+
+    A trial that diverged or failed has neither: Optuna knows it as pruned before its first epoch. A sampler then ranks
+    it below every other one and counts it among those to keep away from, whatever the other scores are, and whatever
+    its own curve was before it broke. Told as failed instead it is not looked at: with half of a space diverging and
+    the optimum near that half, 83 of 90 guided trials went there. Told as the worst score so far 24 did, as that ranks
+    above the trials that a pruner stopped; told as pruned at its last epoch 18, as later epochs rank above earlier
+    ones. Told like this it is 16.
+    """
+
+    score: float | None = None
+    curve: Mapping[int, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, result: Result, objective: Objective) -> Outcome:
+        """Only finite numbers get in."""
+        if result.state is State.COMPLETE and result.score is not None and math.isfinite(result.score):
+            return cls(result.score, _curve(result, objective))
+        return cls(None, _curve(result, objective)) if result.state is State.PRUNED else cls()
+
+    @property
+    def state(self) -> TrialState:
+        return TrialState.PRUNED if self.score is None else TrialState.COMPLETE
+
+    @property
+    def value(self) -> float | None:
+        """The score; of a pruned trial the objective at its last epoch, as Optuna has it."""
+        return self.curve[max(self.curve)] if self.score is None and self.curve else self.score
+
+
+def _curve(result: Result, objective: Objective) -> dict[int, float]:
+    first = result.trial.first_epoch
+    values = {first + i: metrics.get(objective.metric, math.nan) for i, metrics in enumerate(result.history)}
+    return {epoch: value for epoch, value in values.items() if math.isfinite(value)}
+
+
+class Mirror:
+    """Optuna's study. Trials are entered in the order of their places."""
+
+    def __init__(self, space: Space, goal: str, pruner: str, epochs: int, learns: bool) -> None:
+        self._space = space
+        # Only a sampler that learns looks at values, and copying them is most of what a trial costs.
+        self._learns = learns
+        self._distributions: dict[str, BaseDistribution] = {}
+        with _quiet():
+            self._study = optuna.create_study(direction=goal, pruner=_pruner(pruner, epochs), study_name=_NAME)
+        self._scratch: int = self._study.ask().number  # never ends and has no values
+
+    @property
+    def places(self) -> int:
+        """How many places are taken."""
+        return len(self._study.get_trials(deepcopy=False))
+
+    # As they happen
+
+    def enter(self, values: Mapping[str, Value]) -> Any:
+        """A running trial at the next place."""
+        self._study.add_trial(self._trial(values, state=TrialState.WAITING))
+        return self._study.ask()
+
+    def leave(self, running: Any, outcome: Outcome) -> None:
+        """The end of a running trial."""
+        for epoch, value in outcome.curve.items():
+            running.report(value, epoch)
+        self._study.tell(running, outcome.score, outcome.state)
+
+    def prunes(self, place: int, curve: Mapping[int, float]) -> bool:
+        """Whether a running trial should stop at the last epoch of `curve`, its objective by epoch."""
+        # Epochs are the study's business only when the trial has ended: a trial that trains again reports anew.
+        trial = copy.copy(self._at(place))
+        trial.intermediate_values = dict(curve)
+        return bool(self._study.pruner.prune(self._study, trial))
+
+    def marks(self, place: int) -> dict[str, Any]:
+        """What the pruner has written on a trial: the rungs that it reached, and its values there."""
+        return {key: value for key, value in self._at(place).system_attrs.items() if key.startswith("completed_rung_")}
+
+    # As they are put back
+
+    def put_back(self, values: Mapping[str, Value], outcome: Outcome, marks: Mapping[str, Any]) -> None:
+        """A trial that has ended, at the next place."""
+        self._study.add_trial(
+            self._trial(
+                values,
+                state=outcome.state,
+                value=outcome.value,
+                intermediate_values=dict(outcome.curve),
+                system_attrs=dict(marks),
+            )
+        )
+
+    def put_back_waiting(self, values: Mapping[str, Value], marks: Mapping[str, Any]) -> None:
+        """A trial without an outcome, at the next place; `resume` makes it run."""
+        self._study.add_trial(self._trial(values, state=TrialState.WAITING, system_attrs=dict(marks)))
+
+    def put_back_gap(self) -> None:
+        """A place that no trial has."""
+        self._study.add_trial(create_trial(state=TrialState.FAIL))
+
+    def resume(self) -> Any:
+        """The first trial that waits, running again."""
+        return self._study.ask()
+
+    # For samplers
+
+    def draw(self, sampler: optuna.samplers.BaseSampler) -> dict[str, Value]:
+        """A set of active values as the sampler proposes it, seeing all that is in the study. Nothing is entered.
+
+        Optuna's own way is to draw a trial into being, which would leave a dead one for every proposal that is not
+        taken up.
+        """
+        trial = self._at(self._scratch)
+        jointly = sampler.sample_relative(self._study, trial, sampler.infer_relative_search_space(self._study, trial))
+
+        def suggest(name: str, parameter: Parameter) -> Value:
+            if name in jointly:
+                return decode(parameter, jointly[name])
+            alone = sampler.sample_independent(self._study, trial, name, self._distribution(name, parameter))
+            return decode(parameter, alone)
+
+        return self._space.walk(suggest)
+
+    # For reports
+
+    def weights(self, share: float) -> dict[str, float]:
+        """What tells the best `share` of the completed trials from the others, by name, on a scale of its own."""
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=share)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # `normalize`
+            warnings.filterwarnings("ignore", "Target and region quantiles", UserWarning)  # all weights are then 0
+            warnings.filterwarnings("ignore", "Some regimes", UserWarning)  # of a deep layer that few trials have
+            return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator, normalize=False))
+
+    def _at(self, place: int) -> FrozenTrial:
+        return self._study.get_trials(deepcopy=False)[place]
+
+    def _trial(self, values: Mapping[str, Value], **about: Any) -> FrozenTrial:
+        if not self._learns:
+            return create_trial(**about)
+        asked = asked_about(self._space, values)
+        return create_trial(
+            params={name: encode(parameter, value) for name, parameter, value in asked},
+            distributions={name: self._distribution(name, parameter) for name, parameter, _ in asked},
+            **about,
+        )
+
+    def _distribution(self, name: str, parameter: Parameter) -> BaseDistribution:
+        if name not in self._distributions:
+            self._distributions[name] = distribution(parameter)
+        return self._distributions[name]
+
+
+def tpe(seed: int) -> optuna.samplers.BaseSampler:
+    """Optuna's tree-structured Parzen estimator: over all parameters jointly, aware of conditions and of what runs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # `group` has been called experimental since Optuna 2.8
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+
+
+def _pruner(name: str, epochs: int) -> BasePruner:
+    match name:
+        case "hyperband":
+            return HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=3)
+        case "successive-halving":
+            # Optuna's default first rung, "auto", is guessed from the trials that are complete when first asked.
+            return SuccessiveHalvingPruner(min_resource=1, reduction_factor=3)
+        case "median":
+            return MedianPruner()
+        case _:
+            return NopPruner()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Optuna announces a new study on stderr."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)

@@ -1,0 +1,188 @@
+"""The `[space]` section of a study file: its entries read into parameters, and its JSON schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from tuner.errors import nearest
+from tuner.parameters import Choice, Condition, Float, Int, Parameter, describe, spelled
+from tuner.space import Space
+from tuner.strict import Scalar, Section, got, problems, refused
+from tuner.tunables import TUNABLES, WITH_MOMENTUM, Tunable
+
+
+def _pair(given: object) -> object:
+    if not isinstance(given, list) or len(given) != 2:
+        raise ValueError(f"expected two numbers, [low, high], got {got(given)}")
+    return tuple(given)
+
+
+class Entry(Section):
+    """A parameter of the space: one of int, float and choice, and what goes with it."""
+
+    int_: Annotated[tuple[int, int], BeforeValidator(_pair)] | None = Field(
+        None, alias="int", description="whole numbers, [low, high], both included"
+    )
+    float_: Annotated[tuple[float, float], BeforeValidator(_pair)] | None = Field(
+        None, alias="float", description="numbers, [low, high], both included"
+    )
+    choice: tuple[Scalar, ...] | None = Field(None, description="the options")
+    step: float | None = Field(None, description="only low, low + step, …")
+    log: bool = Field(False, description="sampled evenly by order of magnitude")
+    each: Literal["layers"] | None = Field(None, description="a value of its own for every layer")
+    when: dict[str, Scalar | tuple[Scalar, ...]] = Field({}, description="active only under these values of others")
+
+    def parameter(self, name: str, tunable: Tunable) -> Parameter:
+        """Raises ValueError where the entry makes no sense."""
+        given = {"int": self.int_, "float": self.float_, "choice": self.choice}
+        kinds = [kind for kind, value in given.items() if value is not None]
+        if len(kinds) != 1:
+            raise ValueError(
+                "expected one of int = [low, high], float = [low, high] and choice = […], "
+                f"got {' and '.join(kinds) or 'none of them'}"
+            )
+        when: tuple[Condition, ...] = tuple((k, v if isinstance(v, tuple) else (v,)) for k, v in self.when.items())
+        if self.choice is not None:
+            if self.step is not None or self.log:
+                raise ValueError("step and log are for int and float, not for choice")
+            return _choice(name, self.choice, tunable, self.each, when)
+        if self.float_ is not None:
+            low, high = self.float_
+            return Float(name=name, low=low, high=high, step=self.step, log=self.log, each=self.each, when=when)
+        assert self.int_ is not None
+        if self.step is not None and not self.step.is_integer():
+            raise ValueError(f"expected a whole number as the step of an int, got {self.step}")
+        step = 1 if self.step is None else int(self.step)
+        low, high = self.int_
+        return Int(name=name, low=low, high=high, step=step, log=self.log, each=self.each, when=when)
+
+
+def parse(given: object) -> Space:
+    """The space of a `[space]` table; for pydantic, which is told of everything that is wrong in it at once."""
+    if not isinstance(given, dict):
+        raise ValueError(f"expected a table of parameters, got {got(given)}")
+    if not given:
+        raise ValueError(f"expected at least one parameter. Known: {', '.join(TUNABLES)}")
+    lines: list[str] = []
+    sound: list[Parameter] = []
+    for name, entry in given.items():
+        try:
+            sound.append(_parameter(name, entry))
+        except ValidationError as error:
+            lines += [f"{name}.{line}" for line in problems(error, Entry)]
+        except ValueError as error:
+            lines.append(f"{name}: {error}")
+    unsound = set(given) - {parameter.name for parameter in sound}
+    try:
+        # What refers to an unsound entry cannot be judged before that is mended.
+        for parameter in list(sound):
+            if unsound & {parameter.each, *dict(parameter.when)}:
+                sound.remove(parameter)
+                unsound.add(parameter.name)
+        space = Space(tuple(sound))
+    except ValueError as error:
+        lines += str(error).split("\n")
+    if "optimizer" not in unsound:
+        lines += _idle_momentum({parameter.name: parameter for parameter in sound})
+    if lines:
+        raise refused(lines)
+    return space
+
+
+def _parameter(name: str, entry: object) -> Parameter:
+    """Raises ValueError, or pydantic's own kind of it, where the entry makes no sense."""
+    if name not in TUNABLES:
+        raise ValueError(f"unknown parameter.{nearest(name, TUNABLES)} Known: {', '.join(TUNABLES)}")
+    tunable = TUNABLES[name]
+    if isinstance(entry, list):
+        raise ValueError(f"expected {{ choice = {json.dumps(entry)} }} or {{ int = [low, high] }}, got a bare list")
+    if isinstance(entry, dict):
+        parameter = Entry.model_validate_json(json.dumps(entry, default=str)).parameter(name, tunable)
+    else:
+        parameter = _choice(name, (entry,), tunable)
+    _check_meaning(parameter, tunable)
+    return parameter
+
+
+def _choice(
+    name: str, options: tuple[Any, ...], tunable: Tunable, each: str | None = None, when: tuple[Condition, ...] = ()
+) -> Choice:
+    for option in options:
+        if problem := tunable.problem(option):
+            raise ValueError(problem)
+    # One type for equal numbers, so that a trial is recognised by its values.
+    return Choice(name=name, options=tuple(tunable.kind(option) for option in options), each=each, when=when)
+
+
+def _check_meaning(parameter: Parameter, tunable: Tunable) -> None:
+    if parameter.each is not None and not tunable.per_layer:
+        raise ValueError(f"one value serves the whole network; leave out each = '{parameter.each}'")
+    if not isinstance(parameter, Int | Float):
+        return
+    if tunable.kind in (str, bool):
+        raise ValueError(f"expected choice = […], got [{parameter.low}, {parameter.high}]")
+    if not isinstance(parameter, Int if tunable.kind is int else Float):
+        wanted, came = ("int", "float") if tunable.kind is int else ("float", "int")
+        raise ValueError(f"expected {wanted} = [low, high], got {came} = [{parameter.low}, {parameter.high}]")
+    for end in (parameter.low, parameter.high):
+        if problem := tunable.problem(end):
+            raise ValueError(problem)
+    if parameter.size == 1:
+        raise ValueError(
+            f"{describe(parameter)} holds one value; write {parameter.name} = {parameter.low}, or widen it"
+        )
+
+
+def _idle_momentum(named: Mapping[str, Parameter]) -> Iterator[str]:
+    """A parameter that the chosen optimizer ignores must not be in the record of the trial."""
+    if "momentum" not in named:
+        return
+    optimizers = named["optimizer"].choices() if "optimizer" in named else (TUNABLES["optimizer"].default,)
+    wanted = dict(named["momentum"].when).get("optimizer", optimizers)
+    if idle := [str(word) for word in wanted if word not in WITH_MOMENTUM]:
+        words = " or ".join(f'"{word}"' for word in WITH_MOMENTUM)
+        yield f"momentum: {idle[0]} has none; say when = {{ optimizer = … }} with {words} for it"
+
+
+def dump(space: Space) -> dict[str, str]:
+    """Each parameter's range, counter and conditions in words: what a change of the space is told by."""
+    return {parameter.name: _in_words(parameter) for parameter in space.parameters}
+
+
+def _in_words(parameter: Parameter) -> str:
+    each = f", each {parameter.each}" if parameter.each else ""
+    when = "".join(f", when {name} = {spelled(values)}" for name, values in parameter.when)
+    return f"{type(parameter).__name__.lower()} {describe(parameter)}{each}{when}"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a `[space]` table: each parameter with its own keys and words, for an editor to offer."""
+    return {
+        "type": "object",
+        "description": "what may vary: parameters in order, as a condition refers only upward",
+        "additionalProperties": False,
+        "minProperties": 1,
+        "properties": {name: _entry_schema(tunable) for name, tunable in TUNABLES.items()},
+    }
+
+
+_JSON_TYPES = {int: "integer", float: "number", str: "string", bool: "boolean"}
+
+
+def _entry_schema(tunable: Tunable) -> dict[str, Any]:
+    entry = Entry.model_json_schema(by_alias=True)
+    scalar: dict[str, Any] = {"type": _JSON_TYPES[tunable.kind]}
+    if tunable.words:
+        scalar["enum"] = list(tunable.words)
+    senseless = {int: {"float"}, float: {"int"}}.get(tunable.kind, {"int", "float", "step", "log"})
+    if not tunable.per_layer:
+        senseless = senseless | {"each"}
+    entry["properties"] = {key: value for key, value in entry["properties"].items() if key not in senseless}
+    about = entry["properties"]["choice"]["description"]
+    entry["properties"]["choice"] = {"type": "array", "items": scalar, "minItems": 1, "description": about}
+    del entry["title"]
+    return {"description": tunable.about, "anyOf": [entry, scalar]}

@@ -1,0 +1,258 @@
+"""The one process that asks, judges and writes for a search."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from filelock import FileLock, Timeout
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from tuner.errors import LedgerError
+from tuner.ledger import file, tables
+from tuner.ledger.reading import Ledger, Search
+from tuner.trial import Batch, Metrics, Report, Result, Trial
+
+State = Callable[[], Mapping[str, Any]]
+Judge = Callable[[Sequence[Report]], set[int]]
+
+
+@contextmanager
+def own(ledger: Ledger, search: Search) -> Iterator[Owned]:
+    """Holds a search until the block ends, or the process, however it ends.
+
+    Raises LedgerError where another process holds it, saying which, and where it was deleted.
+    """
+    folder = ledger.home.search(search.label)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "owner.lock", blocking=False)
+    try:
+        # Taken and written down in one go, so that whoever comes second reads of the first, not of the one before.
+        with file.lock(ledger.home.ledger):
+            try:
+                lock.acquire()
+            except Timeout:
+                raise LedgerError(_held(ledger, search)) from None
+            token = _take_over(ledger, search)
+        yield Owned(ledger, ledger.get(search.label), token)
+    finally:
+        lock.release()
+
+
+def _held(ledger: Ledger, search: Search) -> str:
+    holder = (ledger.find(search.label) or search).owner or {}
+    since = time.strftime("%H:%M:%S on %d %B", time.localtime(holder.get("since", time.time())))
+    return (
+        f"{search.label} is being searched by process {holder.get('pid', '?')} on {holder.get('host', '?')} since "
+        f"{since}. Wait for it, stop it there with Ctrl-C, or begin another beside it with --fresh"
+    )
+
+
+def _take_over(ledger: Ledger, search: Search) -> int:
+    """Writes this process down as the owner, and returns the token with which it writes from now on."""
+    me = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
+    columns = tables.searches.c
+    mine = sa.and_(columns.id == search.id, columns.identity == search.identity)
+    with file.changing(ledger.engine) as connection:
+        connection.execute(
+            sa.update(tables.searches).where(mine).values(token=columns.token + 1, owner=tables.dumps(me))
+        )
+        token = connection.execute(sa.select(columns.token).where(mine)).scalar()
+    if token is None:
+        raise LedgerError(f"{search.label} was deleted meanwhile. Type the command again to begin anew")
+    return int(token)
+
+
+class Owned:
+    """A search that this process owns, as the ledger knows it."""
+
+    def __init__(self, ledger: Ledger, search: Search, token: int) -> None:
+        self.ledger, self.search, self._token = ledger, search, token
+        self.folder = ledger.home.search(search.label)
+        self.next_number = search.next_number
+        self.results = ledger.results(search)
+        self.waiting = ledger.waiting(search)
+        self.retakes = ledger.retakes(search)
+        self._verdicts = ledger.verdicts(search)
+
+    def asks(self, ask: Callable[[int], Batch], state: State) -> Callable[[int], Batch]:
+        """`ask`, with trials that wait for an outcome first, and every new one written before it is handed out."""
+        waiting = list(self.waiting)
+
+        def asking(n: int) -> Batch:
+            if waiting:
+                again, waiting[:] = waiting[:n], waiting[n:]
+                return Batch(tuple(again), more=True)
+            batch = ask(n)
+            changed = state()
+            if batch.trials or changed:
+                self._asked(batch.trials, changed)
+            return batch
+
+        return asking
+
+    def judges(self, judge: Judge, state: State) -> Judge:
+        """`judge`, with every verdict, and what the driver remembers of it, written before it is carried out.
+
+        A verdict from before a restart still stands.
+        """
+
+        def judging(reports: Sequence[Report]) -> set[int]:
+            epochs = {report.trial: report.epoch for report in reports}
+            stopped = judge(reports) & epochs.keys()
+            new = {number: epochs[number] for number in stopped if number not in self._verdicts}
+            self._judged(new, state())
+            return stopped | {n for n, epoch in epochs.items() if epoch >= self._verdicts.get(n, math.inf)}
+
+        return judging
+
+    def told(self, result: Result, state: Mapping[str, Any]) -> None:
+        """Writes an outcome together with what the driver remembers of it.
+
+        Raises ValueError where that trial was not asked for, or was told before.
+        """
+        columns = tables.trials.c
+        waits = sa.and_(
+            columns.search == self.search.id, columns.number == result.trial.number, columns.place.is_(None)
+        )
+        place = sa.select(sa.func.coalesce(sa.func.max(columns.place), 0) + 1).where(columns.search == self.search.id)
+        with self._writing() as connection:
+            outcome = sa.update(tables.trials).where(waits).values(place=place.scalar_subquery(), **self._row(result))
+            if connection.execute(outcome).rowcount != 1:
+                raise ValueError(f"trial {result.trial.number} was not asked for, or was told before")
+            self._remember(connection, state)
+        self.results.append(result)
+        self.waiting = [trial for trial in self.waiting if trial.number != result.trial.number]
+
+    def _row(self, result: Result) -> dict[str, Any]:
+        return {
+            "told": time.time(),
+            "state": result.state.value,
+            "score": result.score,
+            "best_epoch": result.best_epoch,
+            "history": tables.dumps(_columns(result.history)),
+            "seconds": result.seconds,
+            "weights": result.weights.relative_to(self.folder).as_posix() if result.weights else None,
+            # A traceback may quote what no encoding can write; SQLite takes UTF-8 only.
+            "error": result.error and result.error.encode("utf-8", "backslashreplace").decode(),
+            "program": tables.dumps(dict(result.program)),
+        }
+
+    def retaken(self, result: Result) -> None:
+        """Writes the outcome of a finalist that was trained again."""
+        row = {
+            "search": self.search.id,
+            "number": result.trial.number,
+            "retake": result.trial.retake,
+            "seed": result.trial.seed,
+            "state": result.state.value,
+            "score": result.score,
+        }
+        with self._writing() as connection:
+            connection.execute(sa.insert(tables.retakes).values(row))
+        self.retakes.append(result)
+
+    def looking(self, champion: int) -> int:
+        """Counts a look at the test rows, before it happens, and returns how many there are with it.
+
+        Those of other searches on the same rows count too. Looking once more at the same champion of the same trials,
+        because the last time was interrupted, is the same look.
+        """
+        columns = tables.searches.c
+        looked = f"{champion} of {len(self.results)}"
+        with self._writing() as connection:
+            change = sa.update(tables.searches).where(self._mine, columns.looked.is_distinct_from(looked))
+            connection.execute(change.values(looks=columns.looks + 1, looked=looked))
+        rows = self.search.data.get("fingerprint")
+        return sum(search.looks for search in self.ledger.searches() if search.data.get("fingerprint") == rows)
+
+    def continued(self, document: Mapping[str, Any]) -> None:
+        """Takes over what may change from one command to the next: the budget, the title, where the rows lie."""
+        if document == self.search.document:
+            return
+        with self._writing() as connection:
+            change = sa.update(tables.searches).where(self._mine)
+            connection.execute(change.values(document=tables.dumps(document)))
+        self.search = replace(self.search, document=document)
+
+    def concluded(self, verdict: Mapping[str, Any]) -> None:
+        """Writes what the search found."""
+        with self._writing() as connection:
+            change = sa.update(tables.searches).where(self._mine).values(verdict=tables.dumps(verdict))
+            connection.execute(change)
+        self.search = replace(self.search, verdict=verdict)
+
+    def recorded(self, runs: Mapping[int | None, str]) -> None:
+        """Writes MLflow's ids of the runs that are complete there; None is the search's own run."""
+        if not runs:
+            return
+        columns = tables.trials.c
+        with self._writing() as connection:
+            for number, run in runs.items():
+                change = (
+                    sa.update(tables.searches).where(self._mine)
+                    if number is None
+                    else sa.update(tables.trials).where(columns.search == self.search.id, columns.number == number)
+                )
+                connection.execute(change.values(run=run))
+
+    def _asked(self, trials: Sequence[Trial], state: Mapping[str, Any]) -> None:
+        rows = [
+            {
+                "search": self.search.id,
+                "number": trial.number,
+                "values": tables.dumps(dict(trial.values)),
+                "seed": trial.seed,
+                "first_epoch": trial.first_epoch,
+                "last_epoch": trial.last_epoch,
+                "parent": trial.parent,
+                "asked": time.time(),
+            }
+            for trial in trials
+        ]
+        following = max([self.next_number, *(trial.number + 1 for trial in trials)])
+        with self._writing() as connection:
+            if rows:
+                connection.execute(sa.insert(tables.trials), rows)
+                connection.execute(sa.update(tables.searches).where(self._mine).values(next_number=following))
+            self._remember(connection, state)
+        self.next_number = following
+        self.waiting += trials
+
+    def _judged(self, verdicts: Mapping[int, int], state: Mapping[str, Any]) -> None:
+        """Writes after which epoch each of these trials stops."""
+        if not verdicts and not state:
+            return
+        rows = [{"search": self.search.id, "number": n, "epoch": epoch} for n, epoch in verdicts.items()]
+        with self._writing() as connection:
+            if rows:
+                connection.execute(sa.insert(tables.verdicts), rows)
+            self._remember(connection, state)
+        self._verdicts |= verdicts
+
+    def _remember(self, connection: sa.Connection, state: Mapping[str, Any]) -> None:
+        for key, value in state.items():
+            row = upsert(tables.driver_state).values(search=self.search.id, key=key, value=tables.dumps(value))
+            connection.execute(row.on_conflict_do_update(["search", "key"], set_={"value": row.excluded.value}))
+
+    @property
+    def _mine(self) -> sa.ColumnElement[bool]:
+        return tables.searches.c.id == self.search.id
+
+    def _writing(self) -> AbstractContextManager[sa.Connection]:
+        return file.writing(self.ledger.engine, self.search.id, self._token)
+
+
+def _columns(history: Sequence[Metrics]) -> dict[str, list[float]]:
+    """Metrics by name instead of by epoch: a third of the size. Raises ValueError where an epoch has others."""
+    names = history[0].keys() if history else ()
+    if any(metrics.keys() != names for metrics in history):
+        raise ValueError("every epoch of a history has the same metrics")
+    return {name: [metrics[name] for metrics in history] for name in names}

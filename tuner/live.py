@@ -1,0 +1,196 @@
+"""What a search shows while it runs: a live table in a terminal, a line a trial elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from tuner import wording
+from tuner.data.split import Split
+from tuner.ledger import Owned
+from tuner.study import Study
+from tuner.trial import Objective, Report, Result, State, Trial
+from tuner.watch import Watch
+
+
+def deadline(limit: float | None, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
+    """A function that turns true `limit` seconds from now; never, where there is no limit."""
+    end = None if limit is None else clock() + limit
+    return lambda: end is not None and clock() > end
+
+
+@contextmanager
+def watch(quiet: bool = False) -> Iterator[Watch]:
+    """The watch that suits where the output goes. With `quiet`, progress goes to stderr, a line a trial."""
+    console = Console(stderr=quiet, highlight=False)
+    if quiet or not console.is_terminal:
+        # Lines are for logs and pipes: they are not cut to a width that nobody looks at.
+        yield Lines(Console(stderr=quiet, highlight=False, soft_wrap=True))
+        return
+    shown = Screen(console)
+    with Live(shown, console=console, refresh_per_second=4, transient=True):
+        yield shown
+
+
+@dataclass
+class Tally:
+    """What both ways of showing keep count of."""
+
+    label: str = ""
+    objective: Objective | None = None
+    total: int = 0
+    results: int = 0
+    best: Result | None = None
+    states: dict[State, int] = field(default_factory=dict)
+    since: float = field(default_factory=time.monotonic)
+    first: int = 0  # results that were there when this command began
+
+    def begin(self, label: str, study: Study, split: Split, record: Owned) -> None:
+        self.label, self.objective, self.total = label, study.objective_for(split.task), study.search.trials
+        for result in record.results:
+            self.add(result)
+        self.first = self.results
+        self.since = time.monotonic()
+
+    def add(self, result: Result) -> None:
+        self.results += 1
+        self.states[result.state] = self.states.get(result.state, 0) + 1
+        assert self.objective is not None
+        both = [r for r in (self.best, result) if r is not None]
+        ranked = self.objective.ranked(both)
+        self.best = ranked[0] if ranked else None
+
+    def left(self) -> float | None:
+        """Seconds to go, from the pace so far; None before the first result."""
+        done = self.results - self.first
+        if not done:
+            return None
+        return (time.monotonic() - self.since) / done * max(self.total - self.results, 0)
+
+
+class Lines(Watch):
+    """One plain line for each finished trial."""
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.tally = console, Tally()
+
+    def begins(self, label: str, study: Study, split: Split, record: Owned) -> None:
+        self.tally.begin(label, study, split, record)
+        for line in _introduction(self.tally, study, split, record):
+            self.say(line)
+
+    def told(self, result: Result) -> None:
+        self.tally.add(result)
+        best = self.tally.best
+        shown = f" · best {wording.score(best.score)} (trial {best.trial.number})" if best else ""
+        self.say(f"[{self.tally.results}/{self.tally.total}] {wording.result(result)}{shown}")
+
+    def say(self, line: str) -> None:
+        self.console.print(line, markup=False)
+
+
+class Screen(Watch):
+    """Progress, the trials in training with their epoch, the best so far, and failures."""
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.tally = console, Tally()
+        self.running: dict[int, tuple[Trial, Report | None]] = {}
+        self.recent: list[Result] = []
+        self.progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("trials ·"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+        )
+        self.task = self.progress.add_task("reading the data", total=None, left="")
+
+    def begins(self, label: str, study: Study, split: Split, record: Owned) -> None:
+        self.tally.begin(label, study, split, record)
+        for line in _introduction(self.tally, study, split, record):
+            self.say(line)
+        self.progress.update(self.task, description=label, total=self.tally.total, completed=self.tally.results)
+
+    def asked(self, trial: Trial) -> None:
+        self.running[trial.number] = (trial, None)
+
+    def reported(self, reports: Sequence[Report], stopped: set[int]) -> None:
+        for report in reports:
+            if report.trial in self.running:
+                self.running[report.trial] = (self.running[report.trial][0], report)
+
+    def retrained(self, result: Result) -> None:
+        self.running.pop(result.trial.number, None)
+
+    def told(self, result: Result) -> None:
+        self.retrained(result)
+        self.tally.add(result)
+        self.recent = [result, *self.recent][:5]
+        self.progress.update(self.task, completed=self.tally.results)
+        if result.state is State.FAILED and result.error:
+            self.say(f"trial {result.trial.number} failed: {wording.last_line(result.error)}")
+
+    def say(self, line: str) -> None:
+        self.console.print(line, markup=False)
+
+    def __rich__(self) -> RenderableType:
+        left = self.tally.left()
+        self.progress.update(self.task, left=f"· about {wording.duration(left)} left" if left else "")
+        parts: list[RenderableType] = [self.progress]
+        if self.running or self.recent:
+            parts.append(self._trials())
+        best = self.tally.best
+        if best is not None and self.tally.objective is not None:
+            text = Text(f"best {self.tally.objective.metric} {wording.score(best.score)} ", style="bold green")
+            text.append(f"trial {best.trial.number}: {wording.values(best.trial.values)}", style="default")
+            parts.append(text)
+        if counts := wording.states(self.tally.states):
+            parts.append(Text(counts, style="dim"))
+        return Group(*parts)
+
+    def _trials(self) -> Table:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
+        for name, width in (("trial", 5), ("state", 8), ("epoch", 8), ("score", 8), ("seconds", 7)):
+            table.add_column(name, width=width, no_wrap=True, justify="left" if name == "state" else "right")
+        table.add_column("values", no_wrap=True, overflow="ellipsis", ratio=1)
+        metric = self.tally.objective.metric if self.tally.objective else ""
+        for trial, report in self.running.values():
+            epoch = f"{report.epoch}/{trial.last_epoch}" if report else "starting"
+            score = wording.score(report.metrics.get(metric)) if report else ""
+            table.add_row(str(trial.number), "training", epoch, score, "", wording.values(trial.values), style="bold")
+        for result in self.recent:
+            table.add_row(
+                str(result.trial.number),
+                result.state.value,
+                str(len(result.history)),
+                wording.score(result.score),
+                f"{result.seconds:.1f}",
+                wording.values(result.trial.values),
+                style="red" if result.state is State.FAILED else "dim",
+            )
+        return table
+
+
+def _introduction(tally: Tally, study: Study, split: Split, record: Owned) -> list[str]:
+    lines = [
+        f"{tally.label}: {study.title}" if study.title else tally.label,
+        f"{split.table}: {len(split.y_train)} rows to train on, {len(split.y_validation)} to choose by, "
+        f"{len(split.y_test)} kept apart for the test",
+        *(f"note: {warning}" for warning in split.warnings),
+    ]
+    if tally.results or record.waiting:
+        finished = tally.results >= tally.total
+        back = f", {len(record.waiting)} put back" if record.waiting and not finished else ""
+        done = "nothing left to train" if finished else "resuming"
+        lines.append(f"{done}: {tally.results} of {tally.total} done{back}")
+    return lines

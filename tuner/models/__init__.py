@@ -1,0 +1,1 @@
+"""From values to Keras models. Keras is imported here, and so only where models are built."""

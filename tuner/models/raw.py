@@ -1,0 +1,68 @@
+"""A network and its preprocessing as one Keras model that takes raw columns.
+
+Stock layers and `keras.ops` only: no class of ours is in the file, so it loads where only Keras is installed. Text is
+looked up by Keras' own layer; everything else is the arithmetic that made the training matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import keras
+
+
+class Vocabulary(Protocol):
+    """A column of texts, and what is looked up in it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def vocabulary(self) -> tuple[str, ...]: ...
+
+
+class Arithmetic(Protocol):
+    """What a model needs of a fitted preprocessing; see `tuner.data.features.Preprocessing`."""
+
+    @property
+    def texts(self) -> Sequence[Vocabulary]: ...
+    def columns(self) -> list[dict[str, Any]]: ...
+    def matrix(self, ops: Any, numbers: Any, hits: Sequence[Any]) -> Any: ...
+    def restored(self, output: Any) -> Any: ...
+
+
+def raw_model(preprocessing: Arithmetic, core: keras.Model) -> keras.Model:
+    """The model of raw columns: what `core` gives on the transformed matrix, in the target's own units.
+
+    It takes a dict by column (by `input` in `columns()` where Keras refuses the name): float32 (rows, 1) for numbers,
+    NaN where a cell is missing; string (rows, 1) for texts, "" where missing; float32 (rows, …) for an array.
+    The weights are those of `core`, shared, not copied.
+    """
+    columns = preprocessing.columns()
+    inputs = {column["name"]: _input(column) for column in columns}
+    hits = [_hits(i, inputs[text.name], text.vocabulary) for i, text in enumerate(preprocessing.texts)]
+    matrix = preprocessing.matrix(
+        keras.ops, _joined([inputs[column["name"]] for column in columns if column["kind"] != "text"]), hits
+    )
+    # Under a name of its own, because that of `core` may be the name of a column.
+    network = keras.Model(core.inputs[0], core.outputs[0], name="network")
+    output = preprocessing.restored(network(matrix))
+    return keras.Model({tensor.name: tensor for tensor in inputs.values()}, output, name="raw")
+
+
+def _input(column: dict[str, Any]) -> keras.KerasTensor:
+    dtype = "string" if column["kind"] == "text" else "float32"
+    return keras.Input(tuple(column.get("shape", (1,))), dtype=dtype, name=column.get("input", column["name"]))
+
+
+def _joined(numbers: list[keras.KerasTensor]) -> keras.KerasTensor | None:
+    """One matrix of all numbers, so that a few operations serve any number of columns; None where there are none."""
+    return keras.layers.Concatenate(name="numbers")(numbers) if len(numbers) > 1 else next(iter(numbers), None)
+
+
+def _hits(number: int, text: keras.KerasTensor, vocabulary: tuple[str, ...]) -> keras.KerasTensor:
+    """One-hot over the vocabulary, zeros for a text that is not in it."""
+    lookup = keras.layers.StringLookup(
+        vocabulary=list(vocabulary), mask_token=None, output_mode="one_hot", name=f"names_{number}"
+    )
+    return lookup(text)[:, 1:]  # the first column is Keras' own for unseen texts

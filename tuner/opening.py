@@ -1,0 +1,202 @@
+"""What a search needs before its first trial: its rows, its place in the ledger, and its record."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.errors import DataError, StudyError
+from tuner.home import Home, find
+from tuner.ledger import Ledger, Owned, Search
+from tuner.study import Study, from_document, load, with_options
+from tuner.trackers import Opening, Tracker
+from tuner.trainers import Stop
+from tuner.trainers.work import Work
+from tuner.versions import versions
+from tuner.watch import Watch
+
+if TYPE_CHECKING:
+    from tuner.data.split import Split
+
+# The settings that an option of the command replaces.
+_OPTIONS = ("search.seed", "search.sampler", "search.pruner")
+
+# Seconds that the record may take to be complete, once the search has ended.
+_GRACE, _HURRIED = 60.0, 5.0
+# So many are written before anyone notices.
+_WORTH_A_LINE = 20
+
+
+def study(name: str, number: int | None, home: Home, options: Mapping[str, Mapping[str, Any]]) -> Study:
+    """The study of that name or path, with the options of a command.
+
+    One that was searched, and whose file is not among the studies, is as its search has it. Raises StudyError.
+    """
+    try:
+        path = find(name, home)
+    except StudyError:
+        ledger = Ledger.existing(home)
+        searched = ledger.find(name if number is None else f"{name}@{number}") if ledger else None
+        if searched is None:
+            raise
+        return from_document(name, with_options(searched.document, options))
+    return load(path, options)
+
+
+def split(study: Study, home: Home) -> Split:
+    """The study's rows in three parts. Raises DataError, and StudyError where the study does not go with them."""
+    from tuner.data import batches, sources
+    from tuner.data import split as parts
+
+    drawn = parts.split(sources.load(study, home), study.data.split)
+    study.objective_for(drawn.task)
+    return replace(drawn, warnings=(*drawn.warnings, *batches.check(study, drawn)))
+
+
+def claim(ledger: Ledger, study: Study, split: Split, number: int | None, fresh: bool) -> Search:
+    """The search to go on with: the newest, or that number; a new one where there is none or `fresh` asks for it.
+
+    Raises StudyError, with all that differs, where the study or the rows are not what the search began with.
+    """
+    if number is not None:
+        found = ledger.get(f"{study.name}@{number}")
+    else:
+        begin = ledger.create if fresh else ledger.find_or_create
+        found = begin(study.name, study.document, describe(study, split))
+    changes = _changes(found, study, split)
+    if changes:
+        raise StudyError(
+            *(f"{study.name}: {change}, since {found.label} began" for change in changes.values()),
+            f"{study.name}: {_go_on(found, changes)}, or begin another search beside it: "
+            f"tuner search {study.name} --fresh",
+        )
+    return found
+
+
+def _go_on(found: Search, changes: Mapping[str, str]) -> str:
+    """How to go on with a search whose settings are not those of the command."""
+    before = from_document(found.study, found.document).settings()
+    options = [key for key in changes if key in _OPTIONS]
+    if len(options) < len(changes):
+        return "nothing was changed; put it back as it was"
+    given = " ".join(f"--{key.removeprefix('search.')} {before[key]}" for key in options)
+    return f"go on with: tuner search {found.label} {given}"
+
+
+def _changes(found: Search, study: Study, split: Split) -> dict[str, str]:
+    """What differs from what the search began with, in words by key."""
+    before, now = from_document(study.name, found.document).settings(), study.settings()
+    changes = {
+        key: f"{key} has changed from {_shown(before.get(key))} to {_shown(now.get(key))}"
+        for key in dict.fromkeys([*before, *now])
+        if before.get(key) != now.get(key)
+    }
+    if not changes and found.data["fingerprint"] != split.fingerprint:
+        changes["rows"] = f"the rows of {study.data.source} have changed ({found.data['rows']} then, {rows(split)} now)"
+    return changes
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else str(value)
+
+
+def rows(split: Split) -> int:
+    return len(split.y_train) + len(split.y_validation) + len(split.y_test)
+
+
+def describe(study: Study, split: Split) -> dict[str, Any]:
+    """The data of a search in a few words, for the ledger, the record and the manifest."""
+    return {
+        "name": split.table,
+        "digest": split.digest,
+        "fingerprint": split.fingerprint,
+        "rows": rows(split),
+        "train": len(split.y_train),
+        "validation": len(split.y_validation),
+        "test": len(split.y_test),
+        "task": split.task.value,
+        "target": split.target,
+    }
+
+
+def work(folder: Path, study: Study, split: Split) -> Work:
+    """The arrays as files in a folder, which the workers share, beside where their weights go."""
+    arrays = folder / "split"
+    # Workers of another command may be reading those that are there.
+    if not _is_saved(split, arrays):
+        split.save(arrays)
+    return Work(study.training, study.objective_for(split.task), arrays, folder / "weights")
+
+
+def _is_saved(split: Split, arrays: Path) -> bool:
+    try:
+        return split.open(arrays).fingerprint == split.fingerprint
+    except DataError:
+        return False
+
+
+@contextmanager
+def recording(home: Home, record: Owned, study: Study, split: Split, watch: Watch, stop: Stop) -> Iterator[Tracker]:
+    """The record of the search while the block runs; what is still to be written then has some time.
+
+    A minute where the store answers, and seconds where it does not, or where somebody waits for the end.
+    """
+    tracker = _tracker(home, record, study, split)
+    try:
+        yield tracker
+    finally:
+        hurry = stop() or tracker.offline is not None
+        if tracker.waiting > _WORTH_A_LINE and not hurry:
+            watch.say(f"writing the record of {tracker.waiting} trials")
+        left = tracker.close(_HURRIED if hurry else _GRACE)
+        record.recorded(tracker.recorded())
+        if left:
+            watch.say(
+                f"tracking offline ({tracker.offline or 'too slow'}), {left} trials waiting: they are in the ledger, "
+                f"and the next `tuner search {study.name}` records them"
+            )
+
+
+def _tracker(home: Home, record: Owned, study: Study, split: Split) -> Tracker:
+    """The record, with what earlier commands could not write on its way there."""
+    from tuner.trackers.mlflow import MlflowTracker
+
+    found, objective = record.search, study.objective_for(split.task)
+    made = MlflowTracker(home.tracking_uri, home.artifacts)
+    made.begin(
+        Opening(
+            study=study.name,
+            label=found.label,
+            identity=found.identity,
+            title=study.title or study.name,
+            document=study.document,
+            space=study.model_dump(mode="json")["space"],
+            metric=objective.metric,
+            goal=objective.goal,
+            seed=study.search.seed,
+            data={key: str(value) for key, value in found.data.items()},
+            versions=versions(),
+            commit=_commit(home),
+            settings=study.settings(),
+            trials=study.search.trials,
+            text=study.text or None,
+        )
+    )
+    # All of them: what is there already changes nothing, and this may be another store than the last time.
+    for result in record.results:
+        made.record(result)
+    return made
+
+
+def _commit(home: Home) -> str | None:
+    try:
+        told = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=home.root, capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None  # not a checkout, or no git: then there is no commit to record
+    return told.stdout.strip()

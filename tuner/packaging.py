@@ -1,0 +1,188 @@
+"""Turns the weights of trials into models that take raw rows, scores the champion, and draws the pictures.
+
+`pack` and `model` run in a worker, where Keras is; the owner only moves the finished folders.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner import evaluate, plots
+from tuner.data.split import Split
+from tuner.errors import ExportError
+from tuner.evaluate import Verdict
+from tuner.trainers.work import Work
+from tuner.trial import Objective, Result
+from tuner.versions import versions
+
+if TYPE_CHECKING:
+    import keras
+
+MODEL, MANIFEST, CURVES = "model.keras", "manifest.json", "learning-curves.png"
+# Beside the models in a search's folder: the pictures, and the champion in MLflow's model format.
+PLOTS, MLFLOW = "plots", "mlflow-model"
+FORMAT = 1
+
+# Weights that give another validation score than the one in the record are not those of the record.
+_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a manifest says beside the model itself: the search, the data, and how the score is read."""
+
+    work: Work
+    study: str
+    label: str
+    data: Mapping[str, Any]
+    rename: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The champion and the trials whose models are kept, and what is known of the search."""
+
+    subject: Subject
+    champion: Result
+    kept: tuple[Result, ...]
+    results: tuple[Result, ...]
+    fresh: Mapping[int, float]  # mean scores of the finalists' retakes
+    looks: int
+    ended: str
+    importance: Mapping[str, float]
+
+
+def folder_of(search: Path, trial: int) -> Path:
+    """Where the packed model of a trial is kept."""
+    return search / "models" / f"trial-{trial:05d}"
+
+
+def pack(order: Order, search: Path) -> Verdict:
+    """Packs the kept trials and the champion into the folder of the search, and scores the champion.
+
+    Raises ExportError where a model does not give the score that is in the record.
+    """
+    from tuner.models import pyfunc
+    from tuner.trainers import plain
+
+    work, split = order.subject.work, Split.open(order.subject.work.split)
+    for result in order.kept:
+        model(order.subject, result, folder_of(search, result.trial.number))
+    champion = order.champion
+    network = restored(work, champion, split)
+    verdict = evaluate.verdict(
+        split,
+        work.objective,
+        champion,
+        validation=plain.predict(network, split.x_validation, split),
+        test=plain.predict(network, split.x_test, split),
+        fresh=order.fresh,
+        results=order.results,
+        looks=order.looks,
+        ended=order.ended,
+    )
+    packed = folder_of(search, champion.trial.number)
+    _rewrite(packed / MANIFEST, {"test": verdict.test_json()})
+    settle(_draw(order, split, network, search / f".{PLOTS}"), search / PLOTS)
+    pyfunc.save(search / MLFLOW, packed, split.example)
+    return verdict
+
+
+def model(subject: Subject, result: Result, folder: Path) -> Path:
+    """Writes the model of a trial, its manifest and its learning curves as one folder, whole or not at all."""
+    from tuner.models.raw import raw_model
+
+    split = Split.open(subject.work.split)
+    network = restored(subject.work, result, split)
+    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    raw_model(split.preprocessing, network).save(unfinished / MODEL)
+    manifest = {
+        "format": FORMAT,
+        "study": subject.study,
+        "search": subject.label,
+        "trial": result.trial.number,
+        "values": dict(result.trial.values),
+        "seed": result.trial.seed,
+        "metric": subject.work.objective.metric,
+        "score": result.score,
+        "best_epoch": result.best_epoch,
+        "task": split.task.value,
+        "target": split.target,
+        "classes": list(split.classes) if split.classes else None,
+        "columns": split.preprocessing.columns(),
+        "rename": dict(subject.rename),
+        "data": dict(subject.data),
+        "versions": versions(),
+        "checksum": {MODEL: hashlib.sha256((unfinished / MODEL).read_bytes()).hexdigest()},
+    }
+    (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
+    plots.learning_curves(result, subject.work.objective, unfinished / CURVES)
+    return settle(unfinished, folder)
+
+
+def restored(work: Work, result: Result, split: Split) -> keras.Model:
+    """The network of a trial with the weights of its best epoch.
+
+    Raises ExportError where the weights are missing, or do not give the recorded score.
+    """
+    from tuner import metrics
+    from tuner.trainers import plain
+
+    if result.weights is None or not result.weights.exists():
+        raise ExportError(f"trial {result.trial.number}: its weights were not kept")
+    network = plain.build(result.trial, split)
+    network.set_weights(plain.load_weights(result.weights))
+    found = metrics.evaluate(split.task, split.y_validation, plain.predict(network, split.x_validation, split))
+    score = found[work.objective.metric.removeprefix("val_")]
+    if result.score is None or abs(score - result.score) > _TOLERANCE * max(1.0, abs(score)):
+        raise ExportError(
+            f"trial {result.trial.number}: its weights give {work.objective.metric} {score}, the record says "
+            f"{result.score}. Type: tuner replay, which trains it again"
+        )
+    return network
+
+
+def _draw(order: Order, split: Split, network: keras.Model, folder: Path) -> Path:
+    from tuner.metrics import Task, classes_of
+    from tuner.trainers import plain
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    objective: Objective = order.subject.work.objective
+    plots.optimisation_history(order.results, objective, folder / "optimisation-history.png")
+    plots.importance(order.importance, folder / "importance.png")
+    plots.learning_curves(order.champion, objective, folder / CURVES)
+    predicted = plain.predict(network, split.x_validation, split)
+    if split.task is Task.REGRESSION:
+        plots.residuals(split.y_validation, predicted, split.target, folder / "residuals.png")
+    else:
+        plots.confusion(split.y_validation, classes_of(predicted), split.classes or (), folder / "confusion.png")
+    return folder
+
+
+def _rewrite(path: Path, more: Mapping[str, Any]) -> None:
+    """Adds to a JSON file, so that it is there whole at any moment."""
+    told = json.loads(path.read_text(encoding="utf-8")) | dict(more)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps(told, indent=2, ensure_ascii=False), encoding="utf-8")
+    unfinished.replace(path)
+
+
+def settle(unfinished: Path, folder: Path) -> Path:
+    """Puts a finished folder in its place; the one that was there is whole beside it until then."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    unfinished.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+    return folder

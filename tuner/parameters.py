@@ -1,0 +1,206 @@
+"""The kinds of parameters: which values each may take, how one is drawn, and how a range reads."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from tuner.trial import Value
+
+# Condition of a parameter: the name of another, and the values of it under which this one is active.
+Condition = tuple[str, tuple[Value, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter(ABC):
+    """What every kind of parameter has: a name, the counter that repeats it, and when it is active."""
+
+    name: str
+    each: str | None = None
+    when: tuple[Condition, ...] = ()
+
+    @property
+    @abstractmethod
+    def size(self) -> int | None:
+        """How many values there are; None where they are a continuum."""
+
+    @abstractmethod
+    def at(self, u: float) -> Value:
+        """The value at `u` in [0, 1): equal shares for discrete values, the logarithm's scale where `log` is set."""
+
+    @abstractmethod
+    def own(self, value: object) -> Value | None:
+        """This parameter's value that equals the given one, of its own type; None where there is none."""
+
+    @abstractmethod
+    def choices(self) -> tuple[Value, ...]:
+        """Every value, in order. Raises ValueError for a continuum."""
+
+    def __contains__(self, value: object) -> bool:
+        return self.own(value) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Int(Parameter):
+    """Whole numbers low, low + step, …, at most high; `log` samples them evenly by order of magnitude."""
+
+    low: int
+    high: int
+    step: int = 1
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        _check_range(self.low, self.high, None if self.step == 1 else self.step, self.log)
+
+    @property
+    def size(self) -> int:
+        return (self.high - self.low) // self.step + 1
+
+    def at(self, u: float) -> int:
+        if self.log:
+            # Half a unit to either side, so that the ends are as likely as their neighbours.
+            low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            return min(max(round(math.exp(low + u * (high - low))), self.low), self.high)
+        return self.low + self.step * min(int(u * self.size), self.size - 1)
+
+    def own(self, value: object) -> int | None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            return None
+        return value if self.low <= value <= self.high and (value - self.low) % self.step == 0 else None
+
+    def choices(self) -> tuple[int, ...]:
+        return tuple(range(self.low, self.high + 1, self.step))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Float(Parameter):
+    """Real numbers from low to high; with `step` the grid low, low + step, … (high included where it is on it)."""
+
+    low: float
+    high: float
+    step: float | None = None
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        _check_range(self.low, self.high, self.step, self.log)
+
+    @property
+    def size(self) -> int | None:
+        if self.low == self.high:
+            return 1
+        return None if self.step is None else int((_exact(self.high) - _exact(self.low)) / _exact(self.step)) + 1
+
+    def _on_grid(self, index: int) -> float:
+        return float(_exact(self.low) + index * _exact(self.step or 0.0))
+
+    def nearest(self, value: float) -> float:
+        """The value of the grid nearest to `value`; `value` itself, kept within the range, where there is no grid."""
+        kept = min(max(float(value), self.low), self.high)
+        if self.size is None or self.step is None:
+            return kept
+        return self._on_grid(min(round((kept - self.low) / self.step), self.size - 1))
+
+    def at(self, u: float) -> float:
+        if self.size is not None:
+            return self._on_grid(min(int(u * self.size), self.size - 1))
+        if self.log:
+            low, high = math.log(self.low), math.log(self.high)
+            drawn = math.exp(low + u * (high - low))
+        else:
+            drawn = (1 - u) * self.low + u * self.high
+        return min(max(drawn, self.low), self.high)
+
+    def own(self, value: object) -> float | None:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not self.low <= value <= self.high:
+            return None
+        nearest = self.nearest(value)
+        return nearest if value == nearest else None
+
+    def choices(self) -> tuple[float, ...]:
+        if self.size is None:
+            raise ValueError(f"{self.name} has no step, so its values cannot be listed")
+        return tuple(self._on_grid(i) for i in range(self.size))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice(Parameter):
+    """One of the options. A single option is a fixed value, which no driver is asked about."""
+
+    options: tuple[Value, ...]
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise ValueError("expected at least one choice, got []")
+        for i, option in enumerate(self.options):
+            if isinstance(option, float) and not math.isfinite(option):
+                raise ValueError(f"choices must be finite, got {option}")
+            if among(self.options[:i], option):
+                raise ValueError(f"the choice {said(option)} is given twice")
+
+    @property
+    def size(self) -> int:
+        return len(self.options)
+
+    def at(self, u: float) -> Value:
+        return self.options[min(int(u * self.size), self.size - 1)]
+
+    def own(self, value: object) -> Value | None:
+        return next((option for option in self.options if same(option, value)), None)
+
+    def choices(self) -> tuple[Value, ...]:
+        return self.options
+
+
+def same(a: object, b: object) -> bool:
+    """Equality of values: 0 is 0.0, but 1 is not true."""
+    return a == b and isinstance(a, bool) == isinstance(b, bool)
+
+
+def among(options: tuple[Value, ...], value: object) -> bool:
+    """Whether one of the options is the value."""
+    return any(same(option, value) for option in options)
+
+
+def said(value: object) -> str:
+    """A value about as a study file would write it, for messages; cut where nobody would read on."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = f"'{value}'" if isinstance(value, str) else str(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def spelled(values: tuple[Value, ...]) -> str:
+    """Alternatives in words: `adam | sgd`."""
+    return " | ".join(value if isinstance(value, str) else said(value) for value in values)
+
+
+def describe(parameter: Parameter) -> str:
+    """A parameter's range in words, for messages and pages."""
+    if isinstance(parameter, Choice):
+        return spelled(parameter.options)
+    assert isinstance(parameter, Int | Float)
+    step = f" step {parameter.step}" if parameter.step not in (None, 1) else ""
+    return f"[{parameter.low}, {parameter.high}]{step}{' log' if parameter.log else ''}"
+
+
+@lru_cache(maxsize=1024)
+def _exact(number: float) -> Fraction:
+    """The decimal number that a person wrote, not the binary one next to it: 0.1 + 2 · 0.1 is 0.3 then."""
+    return Fraction(repr(number))
+
+
+def _check_range(low: float, high: float, step: float | None, log: bool) -> None:
+    for bound in (low, high, *(() if step is None else (step,))):
+        if isinstance(bound, float) and not math.isfinite(bound):
+            raise ValueError(f"bounds must be finite, got {bound}")
+    if low > high:
+        raise ValueError(f"low must be at most high, got [{low}, {high}]")
+    if step is not None and step <= 0:
+        raise ValueError(f"step must be above 0, got {step}")
+    if log and low <= 0:
+        raise ValueError(f"a log scale needs a low above 0, got [{low}, {high}]")
+    if log and step is not None:
+        raise ValueError("log and step exclude each other; leave one out")

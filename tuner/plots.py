@@ -1,0 +1,277 @@
+"""Pictures of a search as PNG files: how it went, what mattered, and what the champion does.
+
+Drawn on `Figure` objects, so that no window system, no global state and no thread is involved. Colours are those of
+M. Okabe and K. Ito, "Color Universal Design" (2008), which people with any colour vision tell apart; shapes and line
+styles repeat what they say.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.metrics import Array
+from tuner.trial import Objective, Result, State, Value
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_BLUE, _ORANGE, _GREEN, _RED, _GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
+_LOOKS: Mapping[State, tuple[str, str]] = {  # colour and marker
+    State.COMPLETE: (_BLUE, "o"),
+    State.PRUNED: (_ORANGE, "v"),
+    State.DIVERGED: (_RED, "X"),
+    State.FAILED: (_GREY, "s"),
+}
+_STYLE: dict[Any, Any] = {
+    "font.size": 11,
+    "axes.titlesize": 13,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "legend.frameon": False,
+}
+_DPI = 120
+_LONGEST_NAME = 24
+_CELLS_WITH_NUMBERS = 20  # classes up to which the cells of a confusion matrix are large enough for a number
+
+
+def optimisation_history(results: Sequence[Result], objective: Objective, path: Path) -> None:
+    """The score of every trial by its state, and the best complete one so far.
+
+    Trials without a score stand on the lower edge. Where a few scores are far worse than the rest, the axis leaves
+    them out and says so, as the others could not be told apart beside them.
+    """
+    with _figure(path, 8, 4.5) as figure:
+        axes = figure.add_subplot()
+        axes.set_title("Optimisation history")
+        axes.set_xlabel("trial")
+        axes.set_ylabel(_words(objective.metric))
+        scored = [r for r in results if r.score is not None and math.isfinite(r.score)]
+        for state, (colour, marker) in _LOOKS.items():
+            mine = [r for r in scored if r.state is state]
+            numbers, scores = [r.trial.number for r in mine], [r.score or 0.0 for r in mine]
+            fill = colour if state is State.COMPLETE else "none"
+            if mine:
+                label = f"{state.value} ({len(mine)})"
+                axes.scatter(numbers, scores, s=28, marker=marker, facecolors=fill, edgecolors=colour, label=label)
+        _draw_best(axes, scored, objective)
+        left_out = _keep_readable(axes, [r.score for r in scored if r.score is not None], objective)
+        _draw_scoreless(axes, [r for r in results if r not in scored])
+        _whole_numbers(axes, [r.trial.number for r in results])
+        if not results:
+            _say(axes, "no trial has ended")
+        if left_out:
+            axes.set_title(f"{left_out} far worse not shown", loc="right", fontsize=10, color=_GREY)
+        _legend_below(figure, axes)
+
+
+def _draw_best(axes: Axes, scored: Sequence[Result], objective: Objective) -> None:
+    steps: list[tuple[int, float]] = []
+    for result in sorted(scored, key=lambda r: r.trial.number):
+        better = result.score is not None and (not steps or objective.better(result.score, steps[-1][1]))
+        if result.state is State.COMPLETE and better and result.score is not None:
+            steps.append((result.trial.number, result.score))
+    if steps:
+        last = max(result.trial.number for result in scored)
+        numbers, scores = zip(*steps, (last, steps[-1][1]), strict=True)
+        axes.step(numbers, scores, where="post", color=_GREEN, linewidth=2, label="best so far")
+
+
+def _keep_readable(axes: Axes, scores: Sequence[float], objective: Objective) -> int:
+    """Cuts the axis where a few scores would squeeze all others, and returns how many are left out."""
+    if len(scores) < 5:
+        return 0
+    ordered = sorted(scores, reverse=objective.goal == "maximize")
+    best, typical = ordered[0], ordered[int(0.75 * (len(ordered) - 1))]
+    reach = 2.5 * abs(typical - best)
+    if not 0 < reach < 0.5 * abs(ordered[-1] - best):
+        return 0
+    sign = -1 if objective.goal == "maximize" else 1
+    axes.set_ylim(*sorted((best - sign * 0.1 * reach, best + sign * reach)))
+    return sum(abs(score - best) > reach for score in scores)
+
+
+def _draw_scoreless(axes: Axes, results: Sequence[Result]) -> None:
+    for state, (colour, marker) in _LOOKS.items():
+        if numbers := [r.trial.number for r in results if r.state is state]:
+            axes.scatter(
+                numbers, [0.0] * len(numbers), s=28, marker=marker, color=colour, clip_on=False, zorder=3,
+                transform=axes.get_xaxis_transform(), label=f"{state.value}, no score ({len(numbers)})",
+            )  # fmt: skip
+
+
+def importance(shares: Mapping[str, float], path: Path) -> None:
+    """How much of the difference between scores each parameter explains, the most important on top."""
+    shown = sorted(((name, share) for name, share in shares.items() if math.isfinite(share)), key=lambda each: each[1])
+    left_out, shown = max(len(shown) - 20, 0), shown[-20:]
+    with _figure(path, 8, 1.6 + 0.32 * max(len(shown), 2)) as figure:
+        axes = figure.add_subplot()
+        axes.set_title("Parameter importance")
+        if not shown:
+            _say(axes, "too few trials to tell")
+            return
+        bars = axes.barh([_short(name) for name, _ in shown], [share for _, share in shown], color=_BLUE, height=0.65)
+        axes.bar_label(bars, fmt="{:.2f}", padding=4, color=_GREY)
+        axes.set_xlabel("importance (share of the difference in score)")
+        axes.margins(x=0.1)
+        axes.set_xlim(left=0)
+        axes.grid(axis="y", visible=False)
+        if left_out:
+            axes.set_title(f"{left_out} less important not shown", loc="right", fontsize=10, color=_GREY)
+
+
+def learning_curves(result: Result, objective: Objective, path: Path) -> None:
+    """The loss, and the objective's metric where it is another, on train and validation rows after each epoch."""
+    metric = objective.metric.removeprefix("val_")
+    shown = list(dict.fromkeys(("loss", metric)))
+    with _figure(path, 5.2 * len(shown) + 0.4, 4.3) as figure:
+        figure.suptitle(f"Learning curves of trial {result.trial.number}", x=0.02, ha="left", fontsize=13)
+        for i, name in enumerate(shown):
+            axes = figure.add_subplot(1, len(shown), i + 1)
+            axes.set_xlabel("epoch")
+            axes.set_ylabel(_words(name))
+            epochs = range(result.trial.first_epoch, result.trial.first_epoch + len(result.history))
+            if not result.history:
+                _say(axes, "no epoch was finished")
+                continue
+            for key, colour, style, label in ((name, _BLUE, "--", "train"), (f"val_{name}", _RED, "-", "validation")):
+                points = [metrics.get(key, math.nan) for metrics in result.history]
+                # One epoch makes no line.
+                marker = "o" if len(points) == 1 else ""
+                axes.plot(epochs, points, color=colour, linestyle=style, marker=marker, linewidth=2, label=label)
+            if result.best_epoch is not None:
+                axes.axvline(
+                    result.best_epoch,
+                    color=_GREY,
+                    linestyle=":",
+                    linewidth=1.5,
+                    label=f"best epoch ({result.best_epoch})",
+                )
+            _whole_numbers(axes, epochs)
+        _legend_below(figure, figure.axes[0])
+
+
+def confusion(target: Array, predicted: Array, classes: Sequence[Value], path: Path) -> None:
+    """How many rows of each class (down) were taken for which (across); `target` and `predicted` are class numbers.
+
+    Colours show the share of a true class, so that a rare class is as visible as a common one.
+    """
+    import numpy as np
+    from matplotlib.colors import PowerNorm
+
+    size = len(classes)
+    names = [_short(str(name), _LONGEST_NAME if size <= 12 else _LONGEST_NAME // 2 + 4) for name in classes]
+    counts = np.zeros((size, size), dtype=np.int64)
+    np.add.at(counts, (target.astype(np.int64), predicted.astype(np.int64)), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side, points = min(max(3.4, 0.62 * size), 9.0), 11 if size <= 12 else 8
+    width = max(map(len, names)) * points / 120  # of a name, in inches
+    turned = size * (width + 0.1) > side
+    with _figure(path, side + 1.9 + width, side + 1.4 + (0.7 * width if turned else 0.0)) as figure:
+        figure.set_layout_engine("compressed")  # for cells that must stay square
+        axes = figure.add_subplot()
+        axes.set_title(f"Confusion matrix, {len(target)} rows")
+        # Without numbers in the cells, small shares must show by their colour.
+        numbered = size <= _CELLS_WITH_NUMBERS
+        image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(1.0 if numbered else 0.4, vmin=0.0, vmax=1.0))
+        axes.grid(visible=False)
+        axes.set_xticks(range(size), names, fontsize=points)
+        axes.set_yticks(range(size), names, fontsize=points)
+        if turned:
+            axes.set_xticks(range(size), names, fontsize=points, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_xlabel("predicted class")
+        axes.set_ylabel("true class")
+        figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.046, pad=0.04)
+        for row, column in np.ndindex(size, size) if numbered else ():
+            colour = "white" if shares[row, column] > 0.5 else "black" if counts[row, column] else "#b0b0b0"
+            axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=colour, fontsize=points)
+
+
+def residuals(target: Array, predicted: Array, name: str, path: Path) -> None:
+    """Predicted against true values, in the target's own units, beside the errors left."""
+    import numpy as np
+
+    errors = predicted.astype(np.float64) - target
+    with _figure(path, 10.6, 4.6) as figure:
+        figure.suptitle(f"{_short(name)}: predictions for {len(target)} rows", x=0.02, ha="left", fontsize=13)
+        against, spread = figure.subplots(1, 2)
+        ends = [min(target.min(), predicted.min()), max(target.max(), predicted.max())]
+        faint = min(0.7, max(0.08, 60 / len(target) ** 0.75))
+        against.scatter(target, predicted, s=18, color=_BLUE, alpha=faint, linewidths=0, rasterized=True)
+        against.plot(ends, ends, color=_GREY, linestyle="--", label="true = predicted")
+        against.set_xlabel(f"true {_short(name)}")
+        against.set_ylabel(f"predicted {_short(name)}")
+        against.legend(loc="upper left")
+        spread.hist(errors, bins=min(max(10, int(np.sqrt(len(errors)))), 60), color=_BLUE)
+        spread.axvline(0.0, color=_GREY, linestyle="--")
+        mean = float(errors.mean())
+        spread.axvline(mean, color=_RED, label=f"mean error ({mean:.3g})")
+        spread.set_xlabel(f"predicted − true {_short(name)}")
+        spread.set_ylabel("rows")
+        spread.legend(loc="upper left")
+
+
+@contextmanager
+def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """A figure of so many inches, written to the file at the end."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        with warnings.catch_warnings():
+            # A name in a script that the font lacks is drawn as boxes, and the picture is good for the rest.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            figure.savefig(path, format="png", facecolor="white")
+
+
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    """Outside the axes, where it hides no point."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(handles) if len(handles) <= 4 else 3)
+
+
+def _whole_numbers(axes: Axes, numbers: Sequence[int]) -> None:
+    """Ticks of the horizontal axis on whole numbers, with room for a mark at either end."""
+    from matplotlib.ticker import MaxNLocator
+
+    if numbers:
+        room = max(0.5, 0.02 * (max(numbers) - min(numbers)))
+        axes.set_xlim(min(numbers) - room, max(numbers) + room)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _say(axes: Axes, text: str) -> None:
+    axes.text(0.5, 0.5, text, ha="center", va="center", color=_GREY, transform=axes.transAxes)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+_UNITS = {"accuracy": "share of rows", "mae": "the target's units", "rmse": "the target's units"}
+
+
+def _words(metric: str) -> str:
+    """A metric as the label of an axis: `validation accuracy (share of rows)`."""
+    name = metric.removeprefix("val_")
+    unit = f" ({_UNITS[name]})" if name in _UNITS else ""
+    return f"{'validation ' if metric != name else ''}{name}{unit}"
+
+
+def _short(name: str, most: int = _LONGEST_NAME) -> str:
+    """A name cut in its middle, because long names often differ at the end. A dollar sign would begin a formula."""
+    half = most // 2
+    cut = name if len(name) <= most else f"{name[: half - 1]}…{name[-half:]}"
+    return cut.replace("$", r"\$")

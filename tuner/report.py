@@ -1,0 +1,280 @@
+"""What a person reads of a search, in a terminal or as JSON: studies, leaderboard, champion, outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tuner import wording
+from tuner.errors import StudyError
+from tuner.evaluate import Verdict
+from tuner.home import Home, names
+from tuner.ledger import Ledger, Search
+from tuner.metrics import Task
+from tuner.study import Study, from_document, load
+from tuner.trial import Objective, Result, State, Trial, Value
+
+if TYPE_CHECKING:
+    from tuner.search import Outcome
+
+
+def _console() -> Console:
+    """The terminal; a pipe or a file is wide, as nobody looks at its width."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=160)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A search as the ledger has it."""
+
+    search: Search
+    study: Study
+    objective: Objective
+    results: list[Result]
+    waiting: list[Trial]
+    runs: dict[int, str]
+    verdict: Verdict | None
+
+    @property
+    def ranked(self) -> list[Result]:
+        return self.objective.ranked(self.results)
+
+
+def load_search(home: Home, name: str) -> Shown:
+    """Raises LedgerError where nothing was searched under that name."""
+    ledger, search = Ledger.lookup(home, name)
+    return _shown(ledger, search)
+
+
+def _shown(ledger: Ledger, search: Search) -> Shown:
+    study = from_document(search.study, search.document)
+    return Shown(
+        search=search,
+        study=study,
+        objective=study.objective_for(Task(search.data["task"])),
+        results=ledger.results(search),
+        waiting=ledger.waiting(search),
+        runs=ledger.runs(search),
+        verdict=Verdict.from_json(search.verdict) if search.verdict else None,
+    )
+
+
+def print_search(shown: Shown, top: int) -> None:
+    """The leaderboard, and the champion with its scores."""
+    console = _console()
+    search, ranked = shown.search, shown.ranked
+    begun = time.strftime("%d %B %Y, %H:%M", time.localtime(search.created))
+    counts = {state: sum(r.state is state for r in shown.results) for state in State}
+    console.print(f"[bold]{search.label}[/] {escape(shown.study.title)}", soft_wrap=True)
+    console.print(
+        f"begun {begun} · {search.data['name']}, {search.data['rows']} rows · {len(shown.results)} of "
+        f"{shown.study.search.trials} trials: {wording.states(counts) or 'none yet'}",
+        style="dim",
+        soft_wrap=True,
+    )
+    if ranked:
+        console.print()
+        console.print(_leaderboard(shown, ranked[:top]))
+        if len(ranked) > top:
+            console.print(f"… {len(ranked) - top} more; --top {len(ranked)} shows all", style="dim")
+    console.print()
+    if shown.verdict is not None:
+        _print_verdict(console, shown.verdict)
+        run = shown.runs.get(shown.verdict.champion, "not written yet")
+        console.print(f"MLflow runs: champion {run}, search {search.run or 'not written yet'}", style="dim")
+    else:
+        console.print(f"No champion yet. Go on with: tuner search {search.study}")
+
+
+def _leaderboard(shown: Shown, ranked: list[Result]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("", justify="right", style="dim")
+    table.add_column("trial", justify="right")
+    table.add_column(shown.objective.metric, justify="right")
+    table.add_column("epoch", justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("values", overflow="fold", ratio=1)
+    for place, result in enumerate(ranked, 1):
+        champion = shown.verdict is not None and result.trial.number == shown.verdict.champion
+        table.add_row(
+            str(place),
+            str(result.trial.number),
+            wording.score(result.score),
+            f"{result.best_epoch}/{len(result.history)}",
+            f"{result.seconds:.1f}",
+            escape(wording.values(result.trial.values)),
+            style="bold green" if champion else None,
+        )
+    return table
+
+
+def _print_verdict(console: Console, verdict: Verdict) -> None:
+    """The champion's values and what they are worth, beside the baselines."""
+    console.print(f"[bold green]champion: trial {verdict.champion}[/]")
+    _print_values(console, verdict.values)
+    console.print()
+    rows = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    rows.add_column(verdict.metric)
+    rows.add_column("validation", justify="right")
+    rows.add_column("test", justify="right")
+    rows.add_column("")
+    interval = f"95 % interval {wording.score(verdict.low)} to {wording.score(verdict.high)}"
+    rows.add_row("champion", wording.score(verdict.score), wording.score(verdict.test), interval, style="bold")
+    for baseline in verdict.baselines:
+        beaten = "beaten by the champion" if baseline.beaten else "not beaten"
+        rows.add_row(baseline.name, wording.score(baseline.validation), wording.score(baseline.test), beaten)
+    console.print(rows)
+    console.print()
+    if verdict.fresh is not None:
+        console.print(
+            f"trained again with fresh seeds, the champion's mean on validation was {wording.score(verdict.fresh)}"
+        )
+    seen = "once" if verdict.looks == 1 else f"{verdict.looks} times"
+    gap = f"gap between validation and test {wording.difference(verdict.gap)} (above 0: worse on the test)"
+    console.print(f"{gap} · test rows seen {seen}", soft_wrap=True)
+    for warning in verdict.warnings:
+        console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+
+
+def _print_values(console: Console, values: Mapping[str, Value]) -> None:
+    """The network's own values on a line, and a column for each layer."""
+    shared, layered = wording.by_layer(values)
+    console.print("  " + " · ".join(f"{name} {wording.value(each)}" for name, each in shared.items()), soft_wrap=True)
+    if not layered:
+        return
+    layers = max(len(each) for each in layered.values())
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("  layer", style="dim")
+    for layer in range(layers):
+        table.add_column(str(layer + 1), justify="right")
+    for name, each in layered.items():
+        table.add_row(f"  {name}", *map(wording.value, each))
+    console.print(table)
+
+
+_ENDS = {
+    "done": "all trials are done",
+    "time": "the time is up",
+    "exhausted": "every combination of the space has been tried",
+}
+
+
+def print_outcome(outcome: Outcome, resume: str) -> None:
+    """What a search found and what to type next; `resume` is the command that goes on with one that was stopped."""
+    console = _console()
+    if outcome.verdict is None:
+        console.print(f"{outcome.label} is stopped. Go on with: {resume}", soft_wrap=True)
+        return
+    console.print()
+    console.print(f"[bold]{outcome.label}[/]: {_ENDS[outcome.ended]} ({outcome.verdict.trials} trials)")
+    _print_verdict(console, outcome.verdict)
+    console.print()
+    console.print("next:")
+    name = outcome.label.partition("@")[0]
+    for command, what in (
+        (f"tuner show {name}", "the leaderboard"),
+        ("tuner ui", "browse every trial in MLflow"),
+        (f"tuner export {name} -o model", "the champion as a Keras file that takes raw rows"),
+    ):
+        console.print(f"  {command:<36} {what}", soft_wrap=True)
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "search": outcome.label,
+        "ended": outcome.ended,
+        "verdict": outcome.verdict.to_json() if outcome.verdict else None,
+    }
+
+
+def search_json(shown: Shown) -> dict[str, Any]:
+    """Everything that `tuner show` knows, every trial included, best first."""
+    ranked = shown.ranked
+    others = [result for result in shown.results if result not in ranked]
+    return {
+        "search": shown.search.label,
+        "title": shown.study.title,
+        "data": dict(shown.search.data),
+        "objective": {"metric": shown.objective.metric, "goal": shown.objective.goal},
+        "run": shown.search.run,
+        "verdict": shown.verdict.to_json() if shown.verdict else None,
+        "waiting": [trial.number for trial in shown.waiting],
+        "trials": [
+            {
+                "number": result.trial.number,
+                "state": result.state.value,
+                "score": result.score,
+                "best_epoch": result.best_epoch,
+                "epochs": len(result.history),
+                "seconds": round(result.seconds, 3),
+                "seed": result.trial.seed,
+                "values": dict(result.trial.values),
+                "error": wording.last_line(result.error) if result.error else None,
+                "run": shown.runs.get(result.trial.number),
+            }
+            for result in (*ranked, *others)
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A study in the list of studies."""
+
+    name: str
+    title: str
+    data: str
+    done: int
+    total: int
+    best: str
+    searches: int
+    problem: str | None = None
+
+
+def overview(home: Home) -> list[Overview]:
+    """Every study that there is a file for, and every one that was searched, by name."""
+    ledger = Ledger.existing(home)
+    searches = ledger.searches() if ledger else []
+    newest = {search.study: search for search in searches}
+    counts = [search.study for search in searches]
+    files = names(home)
+    rows = []
+    for name in sorted({*files, *newest}):
+        try:
+            shown = _shown(ledger, newest[name]) if ledger and name in newest else None
+            study = load(files[name]) if name in files else shown.study if shown else None
+        except StudyError as error:
+            rows.append(Overview(name, "", "", 0, 0, "", 0, error.problems[0]))
+            continue
+        assert study is not None
+        best = ""
+        if shown and shown.ranked:
+            best = f"{shown.objective.metric} {wording.score(shown.ranked[0].score)}"
+        done = len(shown.results) if shown else 0
+        total = (shown.study if shown else study).search.trials
+        data = shown.search.data["name"] if shown else study.data.source
+        rows.append(Overview(name, study.title, data, done, total, best, counts.count(name)))
+    return rows
+
+
+def print_studies(rows: list[Overview]) -> None:
+    console = _console()
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("study", "title", "data", "trials", "best"):
+        table.add_column(name, no_wrap=name in ("study", "trials"), overflow="fold")
+    for row in rows:
+        if row.problem:
+            table.add_row(row.name, f"[red]{escape(row.problem)}[/]", "", "", "")
+            continue
+        trials = f"{row.done}/{row.total}" + (f", {row.searches} searches" if row.searches > 1 else "")
+        table.add_row(f"[bold]{row.name}[/]", escape(row.title), escape(row.data), trials, row.best)
+    console.print(table)
+    if not any(row.done for row in rows):
+        console.print("\nbegin with: tuner search diabetes", style="dim")

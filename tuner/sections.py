@@ -1,0 +1,164 @@
+"""The sections of a study file, all but `[space]`: which keys there are, what each means, and its value by default."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from tuner import metrics
+from tuner.errors import nearest
+from tuner.metrics import Task
+from tuner.strict import Scalar, Section
+
+SCHEMES = ("openml", "sklearn")
+FORMATS = (".csv", ".parquet", ".npz")
+SAMPLERS = ("tpe", "random", "grid", "qmc")
+PRUNERS = ("hyperband", "successive-halving", "median", "none")
+# Metrics are read on the validation rows, as every choice is made there.
+METRICS = tuple(f"val_{name}" for name in metrics.NAMES)
+
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+# The upper end is what a 64-bit column holds with room to spare; nobody waits for it.
+Count = Annotated[int, Field(ge=1, le=10**9)]
+
+
+def _each_once(words: tuple[str, ...]) -> tuple[str, ...]:
+    for i, word in enumerate(words):
+        if word in words[:i]:
+            raise ValueError(f"'{word}' is given twice")
+    return words
+
+
+Words = Annotated[tuple[str, ...], AfterValidator(_each_once)]
+
+
+class SplitSection(Section):
+    """The parts of the rows. `group` keeps rows of one group together; `time` puts the latest rows last."""
+
+    validation: Share = Field(0.2, description="share of the rows on which epochs and trials are chosen")
+    test: Share = Field(0.2, description="share of the rows that only the champion is scored on")
+    stratify: bool | None = Field(None, description="equal class shares in each part; by default for classes")
+    group: str | None = Field(None, description="a column whose equal values stay in one part")
+    time: str | None = Field(None, description="a column by which the test rows are the last ones")
+    seed: Seed = Field(0, description="draws the parts; the seed of the search does not move rows")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SplitSection:
+        if self.validation + self.test >= 0.95:
+            raise ValueError(f"validation and test must leave rows to train on, got {self.validation} + {self.test}")
+        if self.group and self.time:
+            raise ValueError("group and time exclude each other; leave one out")
+        if self.stratify and (self.group or self.time):
+            raise ValueError(f"stratify cannot be combined with {'group' if self.group else 'time'}; leave it out")
+        return self
+
+
+def _source(given: str) -> str:
+    scheme, colon, rest = given.partition(":")
+    if colon and len(scheme) > 1:  # one letter is a Windows drive
+        if scheme not in SCHEMES:
+            known = ", ".join(f"{scheme}:NAME" for scheme in SCHEMES)
+            raise ValueError(f"expected a file or one of {known}, got '{given}'.{nearest(scheme, SCHEMES)}".rstrip("."))
+        if scheme == "openml" and not re.fullmatch(r"[^@]+@\d+", rest):
+            raise ValueError(f"expected openml:NAME@VERSION, as openml:diabetes@1, got '{given}'")
+        if not rest:
+            raise ValueError(f"expected {scheme}:NAME, got '{given}'")
+        return given
+    return _file(given)
+
+
+def _file(given: str) -> str:
+    if not given.lower().endswith(FORMATS):
+        raise ValueError(f"expected a file ending in {', '.join(FORMATS)}, got '{given}'")
+    return given
+
+
+class DataSection(Section):
+    """Where the rows come from and what their columns mean."""
+
+    source: Annotated[str, AfterValidator(_source)] = Field(
+        description="a .csv, .parquet or .npz file, openml:NAME@VERSION, or sklearn:NAME"
+    )
+    target: str | None = Field(None, description="the column to predict; data sets with one of their own need none")
+    task: Task | None = Field(None, description="by default what the target looks like")
+    rename: dict[str, str] = Field({}, description="other names for columns, where the source has them")
+    labels: dict[str, Scalar] = Field({}, description="other names for classes, where the source has them")
+    missing: dict[str, Scalar | tuple[Scalar, ...]] = Field(
+        {}, description="values that mean a missing cell, by column"
+    )
+    categorical: Words = Field((), description="columns whose values are names, whatever they look like")
+    drop: Words = Field((), description="columns to leave out")
+    test: Annotated[str, AfterValidator(_file)] | None = Field(
+        None, description="a file with the test rows, where they come apart"
+    )
+    split: SplitSection = Field(SplitSection(), description="the parts of the rows")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DataSection:
+        if self.target in self.drop:
+            raise ValueError(f"the target '{self.target}' is also in drop; remove it from one of them")
+        return self
+
+    @property
+    def is_file(self) -> bool:
+        return not self.source.startswith(tuple(f"{scheme}:" for scheme in SCHEMES))
+
+
+class ObjectiveSection(Section):
+    """What the search makes better."""
+
+    metric: Literal[METRICS] | None = Field(  # type: ignore[valid-type]
+        None, description="by default val_accuracy for classes and val_rmse for values"
+    )
+    goal: Literal["maximize", "minimize"] | None = Field(None, description="by default what the metric means")
+    epoch: Literal["best", "last"] = Field("best", description="the epoch whose metric and weights count")
+
+
+class EarlyStopping(Section):
+    """Ends a trial whose objective has not been better for a while."""
+
+    patience: Count = Field(description="epochs to wait for a better objective")
+    min_delta: float = Field(0.0, ge=0.0, description="a smaller change for the better does not count")
+
+
+class TrainingSection(Section):
+    """How a trial is trained."""
+
+    epochs: Count = Field(50, description="the most epochs of a trial")
+    batch_size: Count = Field(32, description="rows of one step")
+    early_stopping: EarlyStopping | None = Field(None, description="ends a trial that no longer gets better")
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(duration: str) -> float:
+    """The seconds of `90s`, `10m`, `1h30m` or `2d`. Raises ValueError for anything else, and for nothing at all."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", duration)
+    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != duration.replace(" ", "") or not 0 < total < math.inf:
+        raise ValueError(f"expected a time such as 90s, 10m or 1h30m, got '{duration}'")
+    return total
+
+
+def _duration(duration: str) -> str:
+    seconds(duration)
+    return duration
+
+
+class SearchSection(Section):
+    """How the space is searched."""
+
+    driver: Literal["optuna"] = Field("optuna", description="what proposes trials")
+    sampler: Literal[SAMPLERS] = Field("tpe", description="how it proposes them")  # type: ignore[valid-type]
+    pruner: Literal[PRUNERS] = Field("hyperband", description="how it stops bad ones early")  # type: ignore[valid-type]
+    trials: Count = Field(100, description="how many in all, those of earlier commands included")
+    time: Annotated[str, AfterValidator(_duration)] | None = Field(None, description="a limit for one command, as 10m")
+    seed: Seed = Field(0, description="decides the proposals and the seed of each trial")
+    keep_models: Count = Field(5, description="the models of that many best trials are kept")
+    finalists: Count = Field(3, description="the best trials that are trained again with fresh seeds")
+    max_failures: Count = Field(10, description="that many failed trials in a row end the search")

@@ -1,0 +1,225 @@
+"""The search space: ordered parameters, and the one walk that says which of them are active.
+
+Drivers, grids, samples and checks all go through `Space.walk(suggest)`; nothing else decides what a set of values
+means. Values are flat: a parameter with `each = "layers"` becomes `units_1`, `units_2`, … up to the number of layers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tuner.parameters import Choice, Condition, Float, Int, Parameter, among, describe, said
+from tuner.trial import Value
+
+__all__ = ["Choice", "Condition", "Float", "Int", "Parameter", "Space", "Suggest", "describe"]
+
+Suggest = Callable[[str, Parameter], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Ordered parameters; a condition or an `each` refers only to parameters above.
+
+    Raises ValueError with one line a problem, each starting with the parameter's name and a colon.
+    """
+
+    parameters: tuple[Parameter, ...]
+
+    def __post_init__(self) -> None:
+        problems = list(_problems(self.parameters))
+        if problems:
+            raise ValueError("\n".join(problems))
+
+    def walk(self, suggest: Suggest) -> dict[str, Value]:
+        """The active values, in the space's order, as `suggest(name, parameter)` gives them.
+
+        A parameter with a single value is not asked about. Raises ValueError where a suggestion is outside its range.
+        """
+        values: dict[str, Value] = {}
+        for parameter in self.parameters:
+            for name, layer in _instances(parameter, values):
+                if not _active(parameter, values, layer):
+                    continue
+                value = parameter.choices()[0] if parameter.size == 1 else suggest(name, parameter)
+                own = parameter.own(value)
+                if own is None:
+                    raise ValueError(f"{name}: {said(value)} is outside {describe(parameter)}")
+                values[name] = own
+        return values
+
+    def check(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """The same values in the space's order. Raises ValueError where one is missing, inactive or out of range."""
+
+        def given(name: str, _: Parameter) -> Value:
+            if name not in values:
+                raise ValueError(f"{name}: a value is missing")
+            return values[name]
+
+        walked = self.walk(given)
+        for name, value in values.items():
+            if name not in walked:
+                raise ValueError(f"{name}: not active in this space, or not a parameter of it")
+            if not among((walked[name],), value):
+                raise ValueError(f"{name}: {said(value)} is not its only value, {said(walked[name])}")
+        return walked
+
+    @property
+    def size(self) -> int | None:
+        """How many different sets of active values there are; None where a parameter is a continuum."""
+        return self._count(0, {}, None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that a value may have, at the largest number of layers, in order."""
+        counters = {p.each for p in self.parameters}
+        most = {p.name: max(int(n) for n in p.choices()) for p in self.parameters if p.name in counters}
+        return tuple(name for p in self.parameters for name, _ in _instances(p, most))
+
+    def grid(self) -> Iterator[dict[str, Value]]:
+        """Every set of active values, the last parameter changing fastest. Raises ValueError for an infinite space."""
+        script: list[int] = []  # the index chosen at each question, as an odometer
+        while True:
+            widths: list[int] = []
+
+            def suggest(_: str, parameter: Parameter, widths: list[int] = widths) -> Value:
+                choices = parameter.choices()
+                if len(script) == len(widths):
+                    script.append(0)
+                widths.append(len(choices))
+                return choices[script[len(widths) - 1]]
+
+            yield self.walk(suggest)
+            while script and script[-1] == widths[len(script) - 1] - 1:
+                script.pop()
+            if not script:
+                return
+            script[-1] += 1
+
+    def _count(self, start: int, values: Mapping[str, Value], counter: str | None) -> int | None:
+        """Sets of values from parameter `start` on, given those above: of the shared parameters and all that they
+        lead to, or, where `counter` is named, of the first of its layers.
+
+        A parameter that others refer to is tried case by case; any other one only multiplies. Layers do not depend
+        on each other, so those of one counter count once, to the power of their number.
+        """
+        factor = 1
+        for i in range(start, len(self.parameters)):
+            parameter = self.parameters[i]
+            if parameter.each != counter or not _active(parameter, values, 1):
+                continue
+            if self._is_referred_to(parameter):
+                key = parameter.name if counter is None else f"{parameter.name}_1"
+                counts = [(n, self._count(i + 1, {**values, key: case}, counter)) for case, n in self._cases(parameter)]
+                found = [n * count for n, count in counts if count is not None]
+                return factor * sum(found) if len(found) == len(counts) else None
+            if parameter.size is None:
+                return None
+            factor *= parameter.size
+        if counter is None:
+            for name in dict.fromkeys(p.each for p in self.parameters if p.each is not None and p.each in values):
+                layers = int(values[name])
+                count = self._count(0, values, name) if layers else 1
+                if count is None:
+                    return None
+                factor *= count**layers
+        return factor
+
+    def _is_referred_to(self, parameter: Parameter) -> bool:
+        return any(
+            p.each == parameter.name or any(name == parameter.name for name, _ in p.when) for p in self.parameters
+        )
+
+    def _cases(self, parameter: Parameter) -> list[tuple[Value, int]]:
+        """One value of each kind that other parameters tell apart, and how many values are of its kind."""
+        if any(p.each == parameter.name for p in self.parameters):
+            return [(value, 1) for value in parameter.choices()]
+        conditions = [wanted for p in self.parameters for name, wanted in p.when if name == parameter.name]
+        named: tuple[Value, ...] = ()
+        cases: dict[tuple[bool, ...], tuple[Value, int]] = {}
+        for value in (value for wanted in conditions for value in wanted):
+            if not among(named, value):
+                named = (*named, value)
+                kind = tuple(among(wanted, value) for wanted in conditions)
+                cases[kind] = (value, cases.get(kind, (value, 0))[1] + 1)
+        # Not a number stands for the values that no condition names: it equals none of them.
+        rest = (parameter.size or 0) - len(named)
+        return [*cases.values(), *([(math.nan, rest)] if rest else [])]
+
+
+def _instances(parameter: Parameter, values: Mapping[str, Value]) -> list[tuple[str, int | None]]:
+    """The names that a parameter stands for, with the layer of each; none where its counter is not active."""
+    if parameter.each is None:
+        return [(parameter.name, None)]
+    layers = int(values.get(parameter.each, 0))
+    return [(f"{parameter.name}_{layer}", layer) for layer in range(1, layers + 1)]
+
+
+def _active(parameter: Parameter, values: Mapping[str, Value], layer: int | None) -> bool:
+    """Whether every condition holds; one on a per-layer parameter looks at the same layer."""
+    for name, wanted in parameter.when:
+        key = name if name in values else f"{name}_{layer}"
+        if key not in values or not among(wanted, values[key]):
+            return False
+    return True
+
+
+def _problems(parameters: tuple[Parameter, ...]) -> Iterator[str]:
+    above: dict[str, Parameter] = {}
+    for parameter in parameters:
+        name = parameter.name
+        if name in above:
+            yield f"{name}: given twice"
+        if parameter.each is not None:
+            counter = above.get(parameter.each)
+            if not isinstance(counter, Int | Choice) or counter.each or not _counts(counter):
+                yield f"{name}: each = '{parameter.each}' needs a parameter of that name above it, of whole numbers"
+        wrong = list(_condition_problems(parameter, above, {p.name for p in parameters}))
+        yield from wrong
+        if not wrong and (other := _contradiction(parameter, above)):
+            yield f"{name}: its conditions never hold together, as they want different values of '{other}'"
+        above[name] = parameter
+    stems = {p.name for p in parameters if p.each}
+    for parameter in parameters:
+        stem, _, number = parameter.name.rpartition("_")
+        if number.isdigit() and stem in stems:
+            yield f"{parameter.name}: the name is taken by layer {number} of {stem}"
+
+
+def _condition_problems(parameter: Parameter, above: Mapping[str, Parameter], names: set[str]) -> Iterator[str]:
+    for name, wanted in parameter.when:
+        start = f"{parameter.name}: its condition refers to '{name}'"
+        if name not in above:
+            yield f"{start}, which {'comes later; move it up' if name in names else 'is not in the space'}"
+            continue
+        other = above[name]
+        if other.each and other.each != parameter.each:
+            yield f'{start}, which differs from layer to layer; say each = "{other.each}" here too'
+        if other.size is None:
+            yield f"{start}, a continuum; give that a step or choices"
+            continue
+        if not wanted:
+            yield f"{start}, but names no value of it"
+        for value in wanted:
+            if value not in other:
+                yield f"{parameter.name}: its condition never holds, {name} is never {said(value)} ({describe(other)})"
+
+
+def _contradiction(parameter: Parameter, above: Mapping[str, Parameter]) -> str | None:
+    """The parameter of which the conditions, and those that they rest on, want values that exclude each other."""
+    wanted: dict[str, tuple[Value, ...]] = {}
+    rests_on = [parameter]
+    for each in rests_on:
+        for name, values in each.when:
+            wanted[name] = tuple(v for v in wanted.get(name, values) if among(values, v))
+            if not wanted[name]:
+                return name
+        rests_on += [above[name] for name in (*dict(each.when), each.each or "") if name in above]
+    return None
+
+
+def _counts(parameter: Int | Choice) -> bool:
+    """Whether every value is a whole number from 0 on, as a number of layers must be."""
+    ends = parameter.options if isinstance(parameter, Choice) else (parameter.low,)
+    return all(isinstance(v, int) and not isinstance(v, bool) and v >= 0 for v in ends)

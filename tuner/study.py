@@ -1,0 +1,216 @@
+"""The study file: TOML, read into strict frozen models. The only reader of study files.
+
+Everything that is wrong in a file is reported at once, a line each: `FILE: section.key: expected …, got …`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, WithJsonSchema, model_validator
+
+from tuner import entries, metrics
+from tuner.errors import StudyError
+from tuner.home import find, names
+from tuner.metrics import Task
+from tuner.sections import (
+    FORMATS,
+    PRUNERS,
+    SAMPLERS,
+    DataSection,
+    EarlyStopping,
+    ObjectiveSection,
+    SearchSection,
+    SplitSection,
+    TrainingSection,
+    seconds,
+)
+from tuner.space import Space
+from tuner.strict import Section, problems, refused
+from tuner.trial import Objective
+
+__all__ = [
+    "PRUNERS", "SAMPLERS", "DataSection", "EarlyStopping", "ObjectiveSection", "SearchSection", "SplitSection",
+    "Study", "TrainingSection", "find", "from_document", "load", "names", "schema", "seconds",
+]  # fmt: skip
+
+NAME = re.compile(r"(?!.*\.\.)(?!\.$)[a-z0-9._-]{1,64}")
+# Keys that do not decide the trials: the budget, what is kept, and the place of the data, whose content is compared.
+_NOT_A_SETTING = {
+    "title", "data.source", "data.test", "search.trials", "search.time", "search.keep_models", "search.finalists",
+    "search.max_failures",
+}  # fmt: skip
+
+
+# What a study has that is not a key of its file.
+_INNER = ("name", "document", "text")
+
+
+class Study(Section):
+    """A study: what may vary, on which rows, towards which objective, and how it is searched."""
+
+    name: str = Field(exclude=True)
+    title: str = Field("", description="one line for lists and pages")
+    data: DataSection = Field(description="[data] with a source: where the rows come from and what they mean")
+    objective: ObjectiveSection = Field(ObjectiveSection(), description="what the search makes better")
+    space: Annotated[
+        Space,
+        PlainValidator(entries.parse),
+        PlainSerializer(entries.dump),
+        WithJsonSchema(entries.schema()),
+    ] = Field(description="[space] with at least one parameter")
+    training: TrainingSection = Field(TrainingSection(), description="how a trial is trained")
+    search: SearchSection = Field(SearchSection(), description="how the space is searched")
+    document: dict[str, Any] = Field(exclude=True, repr=False)
+    text: str = Field("", exclude=True, repr=False, description="the file as it was written")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        named = {parameter.name: parameter for parameter in self.space.parameters}
+        lines = [
+            f"training.{name}: also in [space]; leave one out"
+            for name in sorted(self.training.model_fields_set & named.keys())
+        ]
+        if self.search.sampler == "grid" and self.space.size is None:
+            lines += [
+                f"space.{name}: the grid sampler needs listed values; give it a step or a choice"
+                for name, parameter in named.items()
+                if parameter.size is None
+            ]
+        if self.data.task:
+            try:
+                self.objective_for(self.data.task)
+            except StudyError as error:
+                lines += [problem.removeprefix(f"{self.name}: ") for problem in error.problems]
+        if lines:
+            raise refused(lines)
+        return self
+
+    def objective_for(self, task: Task) -> Objective:
+        """The objective on data of that task. Raises StudyError where the metric is not one of it."""
+        known = metrics.METRICS[task]
+        name = (self.objective.metric or f"val_{next(iter(known))}").removeprefix("val_")
+        if name not in known:
+            raise StudyError(
+                f"{self.name}: objective.metric: the data is a {task} task, expected one of "
+                f"{', '.join(f'val_{n}' for n in known)}, got 'val_{name}'"
+            )
+        return Objective(f"val_{name}", self.objective.goal or known[name].goal, self.objective.epoch)
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the trials, flat: `search.seed` → 0."""
+        flat = _flatten(self.model_dump(mode="json"))
+        return {key: value for key, value in flat if key not in _NOT_A_SETTING}
+
+
+def _flatten(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flatten(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def load(path: Path, options: Mapping[str, Mapping[str, Any]] | None = None) -> Study:
+    """Reads a study file, with the options of a command in place of its own values.
+
+    A data file named in it is looked for beside it, then in the current folder; one named in an option is in the
+    current folder. Raises StudyError with everything that is wrong, a line each.
+    """
+    where = _shown(path)
+    text = _text(path, where)
+    document = _read(text, where)
+    if not NAME.fullmatch(path.stem):
+        raise StudyError(
+            f"{where}: a study is named by its file: expected 1 to 64 of a-z, 0-9, '.', '_' and '-' before .toml, "
+            f"and no '..', got '{path.stem}'"
+        )
+    return from_document(path.stem, with_options(_placed(document, path.parent), options or {}), where, text)
+
+
+def with_options(document: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The document with the options of a command in place of its own values."""
+    made = dict(document)
+    for section, chosen in _placed(options, Path()).items():
+        own = made.get(section, {})
+        # A section that is no table keeps its place, so that it is reported.
+        made[section] = {**own, **chosen} if isinstance(own, dict) else own
+    return made
+
+
+def _shown(path: Path) -> str:
+    """A path as a person would type it here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _text(path: Path, where: str) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")  # some editors put a mark before UTF-8
+    except FileNotFoundError:
+        raise StudyError(f"{where}: no such study file. `tuner studies` lists those there are") from None
+    except IsADirectoryError:
+        raise StudyError(f"{where}: is a folder, expected a study file") from None
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{where}: not UTF-8 text (byte {error.start}). Save it as UTF-8") from None
+    except OSError as error:
+        raise StudyError(f"{where}: cannot be read ({error.strerror})") from None
+
+
+def _read(text: str, where: str) -> dict[str, Any]:
+    if not text.strip():
+        raise StudyError(f"{where}: is empty. A study needs at least [data] with a source, and [space]")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        told = str(error).replace("Cannot overwrite a value", "a key is given twice")
+        raise StudyError(f"{where}: not valid TOML: {told}") from None
+    except (RecursionError, ValueError):  # brackets without end, or a number of thousands of digits
+        raise StudyError(f"{where}: not valid TOML: nested too deeply, or a number too long") from None
+
+
+def _placed(document: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The document with the paths of its data files made absolute."""
+    data = document.get("data")
+    if not isinstance(data, Mapping):
+        return dict(document)
+    placed = dict(data)
+    for key in ("source", "test"):
+        given = data.get(key)
+        if isinstance(given, str) and given.lower().endswith(FORMATS) and ":" not in given[2:]:
+            beside = folder / given
+            placed[key] = str((beside if beside.exists() else Path(given)).absolute())
+    return {**document, "data": placed}
+
+
+def from_document(name: str, document: Mapping[str, Any], where: str | None = None, text: str = "") -> Study:
+    """A study from a parsed file, as the ledger keeps it. Raises StudyError as `load` does."""
+    own = dict(document)
+    lines = [f"{key}: unknown key, it is set by the file itself" for key in _INNER if key in own]
+    lines += [
+        f"{key}: a date, expected a text, a number or true or false, got {value}. Put it in quotes"
+        for key, value in _flatten(own)
+        if isinstance(value, datetime.date | datetime.time)
+    ]
+    own |= {"name": name, "document": dict(document), "text": text}
+    try:
+        study = Study.model_validate_json(json.dumps(own, default=str))
+    except ValidationError as error:
+        lines = [*problems(error, Study), *lines]
+    if lines:
+        raise StudyError(*(f"{where or name}: {line}" for line in lines))
+    return study
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of study files, for editors."""
+    made = Study.model_json_schema(by_alias=True)
+    for inner in _INNER:
+        made["properties"].pop(inner)
+    made["required"] = [name for name in made["required"] if name not in _INNER]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "A study of tuner"}

@@ -1,0 +1,28 @@
+"""What every trial of a search shares, in a form that travels to another process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuner.study import TrainingSection
+from tuner.trial import Objective, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The settings and files of a search: the arrays are in `split` (see `Split.save`), weights go to `files`."""
+
+    training: TrainingSection
+    objective: Objective
+    split: Path
+    files: Path
+
+    def weights(self, trial: Trial) -> Path:
+        """Where the weights of a trial's best epoch are kept."""
+        return weights_of(self.files, trial.number)
+
+
+def weights_of(files: Path, trial: int) -> Path:
+    """Where the weights of a trial are kept."""
+    return files / f"trial-{trial:05d}.weights.npz"

@@ -1,0 +1,75 @@
+"""How numbers, values and trials are spelled wherever a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tuner.trial import Result, State, Value
+
+
+def score(value: float | None) -> str:
+    """Four decimals from 0.1 on, one decimal from 1000 on, four significant digits below; an em dash for none."""
+    if value is None:
+        return "—"
+    if 0 < abs(value) < 0.1:
+        return f"{value:#.4g}"
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+
+
+def difference(value: float) -> str:
+    """How far one score is from another, with its sign."""
+    return f"{'-' if value < 0 else '+'}{score(abs(value))}"
+
+
+def value(given: Value) -> str:
+    """A value without the noise of its last digits."""
+    if isinstance(given, bool):
+        return "yes" if given else "no"
+    return f"{given:.3g}" if isinstance(given, float) else str(given)
+
+
+def values(given: Mapping[str, Value]) -> str:
+    """All values on a line; those of one layer after the other are put together: `units 64-32-8`."""
+    shared, layered = by_layer(given)
+    told = [f"{name} {value(each)}" for name, each in shared.items()]
+    return " · ".join([*told, *(f"{name} {'-'.join(map(value, each))}" for name, each in layered.items())])
+
+
+def by_layer(given: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, list[Value]]]:
+    """The values of the whole network, and those that differ by layer: `units` → 64, 32, 8."""
+    shared: dict[str, Value] = {}
+    layered: dict[str, list[Value]] = {}
+    for name, each in given.items():
+        stem, _, layer = name.rpartition("_")
+        if layer.isdigit():
+            layered.setdefault(stem, []).append(each)
+        else:
+            shared[name] = each
+    return shared, layered
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `1 h 30 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def states(counts: Mapping[State, int]) -> str:
+    """`31 complete · 12 pruned · 1 failed`, without the states that did not occur."""
+    return " · ".join(f"{counts[state]} {state.value}" for state in State if counts.get(state))
+
+
+def result(told: Result) -> str:
+    """A finished trial on a line."""
+    if told.state is State.FAILED:
+        return f"trial {told.trial.number} failed: {last_line(told.error or 'no reason known')}"
+    count = len(told.history)
+    effort = f"{count} epoch{'s' * (count != 1)}, {told.seconds:.1f} s"
+    return f"trial {told.trial.number} {told.state.value} {score(told.score)} ({effort}) · {values(told.trial.values)}"
+
+
+def last_line(error: str) -> str:
+    """The line of a traceback that says what happened."""
+    return (error.strip().splitlines() or [""])[-1]
