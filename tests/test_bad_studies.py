@@ -189,6 +189,29 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("momentum of one that has it and one that does not",
      space("optimizer = { choice = ['sgd', 'nadam'] }\nmomentum = { float = [0.0, 0.9] }"),
      ["space.momentum: nadam has none; say when = { optimizer = … } with \"rmsprop\" or \"sgd\" for it"]),
+    ("an option of the optimizer by default, where the other one does not always count",
+     space("layers = { int = [1, 2] }\noptimizer = { choice = ['sgd', 'rmsprop'], when = { layers = 1 } }\n"
+           "momentum = 0.9"),
+     ["space.momentum: adam has none; say when = { optimizer = … } with \"rmsprop\" or \"sgd\" for it"]),
+    ("an option of other optimizers", space("optimizer = { choice = ['adam', 'sgd'] }\nbeta_1 = 0.8\nnesterov = true"),
+     ["space.beta_1: sgd has none; say when = { optimizer = … } with \"adam\" or \"adamax\" or \"adamw\" or \"lion\" or"
+      " \"nadam\" for it",
+      "space.nesterov: adam has none; say when = { optimizer = … } with \"sgd\" for it"]),
+    ("a condition on an optimizer that has no such option",
+     space("optimizer = { choice = ['adam', 'lion'] }\n"
+           "epsilon = { choice = [1e-7, 1e-3], when = { optimizer = 'lion' } }"),
+     ["space.epsilon: lion has none; say when = { optimizer = … } with \"adadelta\" or \"adagrad\" or \"adam\" or"
+      " \"adamax\" or \"adamw\" or \"nadam\" or \"rmsprop\" for it"]),
+    ("the end of a learning rate that stays", space("end_rate = { float = [0.01, 0.1] }"),
+     ["space.end_rate: constant has none; say when = { schedule = … } with \"linear\" or \"exponential\" or \"cosine\""
+      " for it"]),
+    ("an end of 0", space("schedule = 'exponential'\nend_rate = { float = [0.0, 0.1] }"),
+     ["space.end_rate: expected a value from 1e-06 to 1.0, got 0.0"]),
+    ("the end of a schedule that is wrong is judged once that is mended",
+     space("schedule = 'step'\nend_rate = { float = [0.01, 0.1] }"),
+     [f"space.schedule: {TUNABLES['schedule'].problem('step')}"]),
+    ("clipped in two ways", space("clipvalue = 0.5\nclipnorm = { float = [0.1, 1.0] }"),
+     ["space.clipvalue: excludes clipnorm, as gradients are clipped in one way only; leave one out"]),
     ("choice that is no number", space("l2 = { choice = [nan] }"),
      ["space.l2.choice.0: expected a finite number, got nan"]),
     ("what refers to an entry that is wrong is judged once that is mended",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tuner.tunables import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, TUNABLES, WITH_MOMENTUM, setting
+from tuner.tunables import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, OPTIONS, TUNABLES, setting
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,13 @@ from tuner.tunables import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, TUNABLES, WITH
         ("batch_norm", False, None),
         ("batch_norm", 1, "expected true or false, got 1"),
         ("optimizer", "sgd", None),
+        ("schedule", "step", "unknown value 'step'. Known: constant, linear, exponential, cosine"),
+        ("end_rate", 1.0, None),
+        ("end_rate", 0.0, "expected a value from 1e-06 to 1.0, got 0.0"),
+        ("warmup", 1.0, "expected a value from 0 to below 1.0, got 1.0"),
+        ("clipnorm", 0, "expected a value from 1e-06 to 1000000.0, got 0"),
+        ("beta_2", 1.0, "expected a value from 0 to below 1.0, got 1.0"),
+        ("label_smoothing", 1.0, "expected a value from 0 to below 1.0, got 1.0"),
     ],
 )
 def test_problem(name: str, value: object, problem: str | None) -> None:
@@ -35,8 +42,9 @@ def test_an_unknown_word_is_told_the_nearest_and_all() -> None:
 @pytest.mark.parametrize("name", TUNABLES)
 def test_every_default_makes_sense(name: str) -> None:
     tunable = TUNABLES[name]
-    assert tunable.problem(tunable.default) is None
-    assert type(tunable.default) is tunable.kind
+    if tunable.default is not None:
+        assert tunable.problem(tunable.default) is None
+        assert type(tunable.default) is tunable.kind
 
 
 def test_setting_prefers_the_layer_then_the_network_then_the_default() -> None:
@@ -45,6 +53,8 @@ def test_setting_prefers_the_layer_then_the_network_then_the_default() -> None:
     assert setting(values, "units", 2) == TUNABLES["units"].default
     assert setting(values, "activation", 2) == "tanh"
     assert setting({}, "optimizer") == "adam"
+    with pytest.raises(AssertionError, match="rho has no one value where nobody sets it"):
+        setting({}, "rho")
 
 
 def test_keras_knows_every_word() -> None:
@@ -58,14 +68,20 @@ def test_keras_knows_every_word() -> None:
         keras.optimizers.get(word)
 
 
-def test_the_optimizers_with_momentum_are_those_of_keras() -> None:
+def test_every_optimizer_has_the_options_that_keras_gives_it() -> None:
+    """And where a default is claimed, it is Keras' own in all of them."""
     import inspect
 
     import keras
 
-    with_momentum = [
-        word
-        for word in OPTIMIZERS
-        if "momentum" in inspect.signature(type(keras.optimizers.get(word)).__init__).parameters
-    ]
-    assert sorted(WITH_MOMENTUM) == with_momentum
+    for word in OPTIMIZERS:
+        parameters = inspect.signature(type(keras.optimizers.get(word)).__init__).parameters
+        assert {name for name in OPTIONS if name in parameters} == {name for name in OPTIONS if _knows(name, word)}
+        for name in OPTIONS:
+            if _knows(name, word) and TUNABLES[name].default is not None:
+                assert parameters[name].default == TUNABLES[name].default, (word, name)
+
+
+def _knows(name: str, optimizer: str) -> bool:
+    only = TUNABLES[name].only
+    return only is None or optimizer in only[1]

@@ -12,7 +12,8 @@ from tuner.errors import nearest
 from tuner.parameters import Choice, Condition, Float, Int, Parameter, describe, spelled
 from tuner.space import Space
 from tuner.strict import Scalar, Section, got, problems, refused
-from tuner.tunables import TUNABLES, WITH_MOMENTUM, Tunable
+from tuner.trial import Value
+from tuner.tunables import CLIPPING, TUNABLES, Tunable
 
 
 def _pair(given: object) -> object:
@@ -86,8 +87,9 @@ def parse(given: object) -> Space:
         space = Space(tuple(sound))
     except ValueError as error:
         lines += str(error).split("\n")
-    if "optimizer" not in unsound:
-        lines += _idle_momentum({parameter.name: parameter for parameter in sound})
+    named = {parameter.name: parameter for parameter in sound}
+    lines += _idle(named, unsound)
+    lines += _clipped_twice(named)
     if lines:
         raise refused(lines)
     return space
@@ -137,15 +139,28 @@ def _check_meaning(parameter: Parameter, tunable: Tunable) -> None:
         )
 
 
-def _idle_momentum(named: Mapping[str, Parameter]) -> Iterator[str]:
-    """A parameter that the chosen optimizer ignores must not be in the record of the trial."""
-    if "momentum" not in named:
-        return
-    optimizers = named["optimizer"].choices() if "optimizer" in named else (TUNABLES["optimizer"].default,)
-    wanted = dict(named["momentum"].when).get("optimizer", optimizers)
-    if idle := [str(word) for word in wanted if word not in WITH_MOMENTUM]:
-        words = " or ".join(f'"{word}"' for word in WITH_MOMENTUM)
-        yield f"momentum: {idle[0]} has none; say when = {{ optimizer = … }} with {words} for it"
+def _idle(named: Mapping[str, Parameter], unsound: set[str]) -> Iterator[str]:
+    """A parameter that the chosen optimizer or schedule ignores must not be in the record of the trial."""
+    for name, parameter in named.items():
+        if (only := TUNABLES[name].only) is None or only[0] in unsound:
+            continue
+        other, known = only
+        wanted = dict(parameter.when).get(other, _possible(other, named.get(other)))
+        if idle := [str(word) for word in wanted if word not in known]:
+            words = " or ".join(f'"{word}"' for word in known)
+            yield f"{name}: {idle[0]} has none; say when = {{ {other} = … }} with {words} for it"
+
+
+def _possible(name: str, parameter: Parameter | None) -> tuple[Value, ...]:
+    """Every value that the networks of a space may have of it: the default too, where it is not always active."""
+    default = () if parameter is not None and not parameter.when else (TUNABLES[name].default,)
+    return (*(parameter.choices() if parameter is not None else ()), *(word for word in default if word is not None))
+
+
+def _clipped_twice(named: Mapping[str, Parameter]) -> Iterator[str]:
+    first, *others = [name for name in CLIPPING if name in named] or [""]
+    for name in others:
+        yield f"{name}: excludes {first}, as gradients are clipped in one way only; leave one out"
 
 
 def dump(space: Space) -> dict[str, str]:

@@ -59,3 +59,17 @@ def dropped(values: Values, seed: int) -> Array:
     model = build(values, seed=seed)
     row = np.ones((1, 4), dtype="float32")
     return np.concatenate([np.asarray(model(row, training=True)) for _ in range(2)])
+
+
+def scheduled(values: Values, steps: int) -> list[float]:
+    """What Keras' own schedule gives at each step, without a warm-up."""
+    import keras
+
+    first, end = float(values["learning_rate"]), float(values["end_rate"])
+    schedules = keras.optimizers.schedules
+    schedule = {
+        "linear": schedules.PolynomialDecay(first, steps, end * first),
+        "exponential": schedules.ExponentialDecay(first, steps, end),
+        "cosine": schedules.CosineDecay(first, steps, end),
+    }[str(values["schedule"])]
+    return [float(schedule(step)) for step in range(steps)]

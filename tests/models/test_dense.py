@@ -11,7 +11,7 @@ from tests.models import networks
 from tuner.metrics import Task
 from tuner.trainers import processes
 from tuner.trial import Value
-from tuner.tunables import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, WITH_MOMENTUM
+from tuner.tunables import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 
 
 def described(task: Task = Task.BINARY, **values: Value) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def test_output_and_loss_follow_the_task(
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_takes_a_step(optimizer: str) -> None:
     values: dict[str, Value] = {"layers": 1, "optimizer": optimizer, "learning_rate": 0.125}
-    if optimizer in WITH_MOMENTUM:
+    if optimizer in ("rmsprop", "sgd"):
         values["momentum"] = 0.75
     network = processes.call(networks.described, values)
     assert network["optimizer"].lower() == optimizer

@@ -1,0 +1,51 @@
+"""What only data with classes have: how much their rows weigh, and what a study may not vary without them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.utils.class_weight import compute_class_weight
+
+from tuner.data.classes import check, weights_of_classes
+from tuner.data.split import Split
+from tuner.errors import StudyError
+from tuner.study import Study, from_document
+
+
+def study(**space: Any) -> Study:
+    return from_document("a", {"data": {"source": "sklearn:wine"}, "space": {"layers": 1, **space}})
+
+
+@pytest.mark.parametrize("name", ["wine", "breast_cancer"])
+def test_a_class_weighs_what_scikit_learn_has_it_weigh(saved_split: Callable[[str], Path], name: str) -> None:
+    split = Split.open(saved_split(name))
+    weights = weights_of_classes(split)
+    assert weights.dtype == np.float32
+    labels = np.arange(len(split.classes or ()))
+    assert weights == pytest.approx(compute_class_weight("balanced", classes=labels, y=split.y_train))
+    assert weights.min() < 0.95 < 1.05 < weights.max()
+    assert weights[split.y_train].mean() == pytest.approx(1.0)
+
+
+def test_a_class_without_train_rows_does_not_count(saved_split: Callable[[str], Path]) -> None:
+    split = replace(Split.open(saved_split("wine")), y_train=np.array([0, 0, 0, 2]))
+    assert weights_of_classes(split).tolist() == pytest.approx([2 / 3, 0.0, 2.0])
+
+
+def test_what_only_classes_have_is_refused_without_them(saved_split: Callable[[str], Path]) -> None:
+    varied = study(class_weight={"choice": ["none", "balanced"]}, label_smoothing={"float": [0.0, 0.2]})
+    check(varied, Split.open(saved_split("wine")))
+    values = Split.open(saved_split("diabetes"))
+    check(study(), values)
+    with pytest.raises(StudyError, match="which has no classes") as caught:
+        check(varied, values)
+    assert caught.value.problems == tuple(
+        f"a: space.{name}: the data is a regression task, which has no classes; leave it out"
+        for name in ("label_smoothing", "class_weight")
+    )
+    assert caught.value.exit_code == 2
