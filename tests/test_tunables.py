@@ -76,7 +76,8 @@ def test_every_optimizer_has_the_options_that_keras_gives_it() -> None:
 
     for word in OPTIMIZERS:
         parameters = inspect.signature(type(keras.optimizers.get(word)).__init__).parameters
-        assert {name for name in OPTIONS if name in parameters} == {name for name in OPTIONS if _knows(name, word)}
+        options = {name for name in OPTIONS if _knows(name, word)}
+        assert {name for name in TUNABLES if name in parameters} == {"learning_rate", *options}
         for name in OPTIONS:
             if _knows(name, word) and TUNABLES[name].default is not None:
                 assert parameters[name].default == TUNABLES[name].default, (word, name)

@@ -60,8 +60,10 @@ def test_values_on_a_line() -> None:
 
 
 def test_values_by_layer() -> None:
-    shared, layered = wording.by_layer({"layers": 2, "learning_rate": 0.1, "units_1": 64, "units_2": 32})
-    assert shared == {"layers": 2, "learning_rate": 0.1}
+    """A number at the end of a parameter's own name is not that of a layer."""
+    given = {"layers": 2, "learning_rate": 0.1, "beta_1": 0.9, "units_1": 64, "units_2": 32, "beta_2": 0.99}
+    shared, layered = wording.by_layer(given)
+    assert shared == {"layers": 2, "learning_rate": 0.1, "beta_1": 0.9, "beta_2": 0.99}
     assert layered == {"units": [64, 32]}
 
 

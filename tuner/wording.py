@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tuner.trial import Result, State, Value
+from tuner.tunables import TUNABLES
 
 
 def score(value: float | None) -> str:
@@ -41,7 +42,7 @@ def by_layer(given: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, li
     layered: dict[str, list[Value]] = {}
     for name, each in given.items():
         stem, _, layer = name.rpartition("_")
-        if layer.isdigit():
+        if layer.isdigit() and name not in TUNABLES:  # beta_1 is a name of its own
             layered.setdefault(stem, []).append(each)
         else:
             shared[name] = each

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
+from tuner import opening
 from tuner.data.classes import check, weights_of_classes
 from tuner.data.split import Split
 from tuner.errors import StudyError
+from tuner.home import Home
 from tuner.study import Study, from_document
 
 
-def study(**space: Any) -> Study:
-    return from_document("a", {"data": {"source": "sklearn:wine"}, "space": {"layers": 1, **space}})
+def study(source: str = "wine", **space: Any) -> Study:
+    return from_document("a", {"data": {"source": f"sklearn:{source}"}, "space": {"layers": 1, **space}})
 
 
 @pytest.mark.parametrize("name", ["wine", "breast_cancer"])
@@ -37,13 +39,12 @@ def test_a_class_without_train_rows_does_not_count(saved_split: Callable[[str], 
     assert weights_of_classes(split).tolist() == pytest.approx([2 / 3, 0.0, 2.0])
 
 
-def test_what_only_classes_have_is_refused_without_them(saved_split: Callable[[str], Path]) -> None:
-    varied = study(class_weight={"choice": ["none", "balanced"]}, label_smoothing={"float": [0.0, 0.2]})
-    check(varied, Split.open(saved_split("wine")))
-    values = Split.open(saved_split("diabetes"))
-    check(study(), values)
+def test_what_only_classes_have_is_refused_without_them(saved_split: Callable[[str], Path], tmp_path: Path) -> None:
+    varied = {"class_weight": {"choice": ["none", "balanced"]}, "label_smoothing": {"float": [0.0, 0.2]}}
+    check(study(**varied), Split.open(saved_split("wine")))
+    check(study(), Split.open(saved_split("diabetes")))
     with pytest.raises(StudyError, match="which has no classes") as caught:
-        check(varied, values)
+        opening.split(study("diabetes", **varied), Home(tmp_path))
     assert caught.value.problems == tuple(
         f"a: space.{name}: the data is a regression task, which has no classes; leave it out"
         for name in ("label_smoothing", "class_weight")

@@ -61,6 +61,23 @@ def dropped(values: Values, seed: int) -> Array:
     return np.concatenate([np.asarray(model(row, training=True)) for _ in range(2)])
 
 
+def losses(values: Values, task: Task, targets: Array, predictions: Array, weights: Array) -> dict[str, float]:
+    """The loss that a network is compiled with, plain and with weights of rows, and Keras' own smoothed one."""
+    import keras
+
+    ours = build({"layers": 1, **values}, task).loss
+    smoothing = float(values["label_smoothing"])
+    if task is Task.BINARY:
+        theirs, of_theirs = keras.losses.BinaryCrossentropy(label_smoothing=smoothing), targets
+    else:
+        theirs, of_theirs = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing), np.eye(3)[targets[:, 0]]
+    return {
+        "plain": float(ours(targets, predictions)),
+        "weighted": float(ours(targets, predictions, sample_weight=weights)),
+        "keras": float(theirs(of_theirs, predictions)),
+    }
+
+
 def scheduled(values: Values, steps: int) -> list[float]:
     """What Keras' own schedule gives at each step, without a warm-up."""
     import keras

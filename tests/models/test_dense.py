@@ -11,7 +11,7 @@ from tests.models import networks
 from tuner.metrics import Task
 from tuner.trainers import processes
 from tuner.trial import Value
-from tuner.tunables import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
+from tuner.tunables import ACTIVATIONS, CLIPPING, INITIALIZERS, OPTIMIZERS, OPTIONS, TUNABLES
 
 
 def described(task: Task = Task.BINARY, **values: Value) -> dict[str, Any]:
@@ -83,18 +83,34 @@ def test_output_and_loss_follow_the_task(
     assert (network["loss"], network["metrics"]) == (loss, metrics)
 
 
+# A value for each option, none of them Keras' default of any optimizer.
+OPTION_VALUES: dict[str, Value] = {
+    "momentum": 0.75, "nesterov": True, "beta_1": 0.5, "beta_2": 0.75, "rho": 0.625, "epsilon": 0.25, "amsgrad": True,
+    "centered": True, "initial_accumulator_value": 0.5, "weight_decay": 0.125,
+    "clipnorm": 0.5, "clipvalue": 0.25, "global_clipnorm": 2.0,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_every_optimizer_takes_a_step(optimizer: str) -> None:
-    values: dict[str, Value] = {"layers": 1, "optimizer": optimizer, "learning_rate": 0.125}
-    if optimizer in ("rmsprop", "sgd"):
-        values["momentum"] = 0.75
+def test_every_optimizer_takes_a_step_with_all_that_it_knows(optimizer: str) -> None:
+    known = [name for name in OPTIONS if (only := TUNABLES[name].only) is None or optimizer in only[1]]
+    one_way = CLIPPING[OPTIMIZERS.index(optimizer) % 3]
+    options = {name: OPTION_VALUES[name] for name in known if name == one_way or name not in CLIPPING}
+    values: dict[str, Value] = {"layers": 1, "optimizer": optimizer, "learning_rate": 0.125, **options}
     network = processes.call(networks.described, values)
     assert network["optimizer"].lower() == optimizer
     assert network["settings"]["learning_rate"] == 0.125
-    assert network["settings"].get("momentum", 0.75) == 0.75
+    assert {name: network["settings"][name] for name in options} == options
     moved = processes.call(networks.stepped, values)
     assert len(moved) == 4
     assert all(moved.values()), moved
+
+
+def test_without_options_an_optimizer_is_as_keras_has_it() -> None:
+    assert {name: described(layers=1, optimizer="lion")["settings"][name] for name in ("beta_2", "weight_decay")} == {
+        "beta_2": 0.99, "weight_decay": None
+    }  # fmt: skip
+    assert described(layers=1, optimizer="adamw")["settings"]["weight_decay"] == 0.004
 
 
 def test_a_momentum_that_an_optimizer_has_not_is_an_error() -> None:
@@ -136,5 +152,32 @@ def test_dropout_hangs_on_the_seed_and_differs_from_step_to_step() -> None:
 
 
 def test_the_penalty_is_on_the_weights_of_its_layer() -> None:
-    found, weights = processes.call(networks.penalty, {"layers": 2, "l2_1": 0.5, "l2_2": 0.0})
-    assert found == pytest.approx(0.5 * float((weights["dense_1/kernel"] ** 2).sum()))
+    values: dict[str, Value] = {
+        "layers": 3,
+        "l1_1": 0.0,
+        "l1_2": 0.25,
+        "l1_3": 0.0,
+        "l2_1": 0.5,
+        "l2_2": 2.0,
+        "l2_3": 0.0,
+    }
+    found, weights = processes.call(networks.penalty, values)
+    first, second = weights["dense_1/kernel"], weights["dense_2/kernel"]
+    expected = 0.5 * (first**2).sum() + 0.25 * abs(second).sum() + 2.0 * (second**2).sum()
+    assert found == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize(("task", "classes"), [(Task.BINARY, 2), (Task.MULTICLASS, 3)])
+@pytest.mark.parametrize("smoothing", [0.0, 0.25])
+def test_the_loss_is_that_of_smoothed_targets_and_weighed_rows(task: Task, classes: int, smoothing: float) -> None:
+    """By hand, and with classes also by Keras' own loss of targets that are spread over them."""
+    rng = np.random.default_rng(0)
+    targets, weights = rng.integers(0, classes, size=5), np.array([1.0, 2.0, 0.0, 0.5, 4.0], dtype=np.float32)
+    p = rng.dirichlet(np.ones(classes), size=5).astype(np.float32)
+    spread = np.eye(classes)[targets] * (1 - smoothing) + smoothing / classes
+    each = -(spread * np.log(p)).sum(axis=1)
+    given = p[:, 1:] if task is Task.BINARY else p
+    found = processes.call(networks.losses, {"label_smoothing": smoothing}, task, targets[:, None], given, weights)
+    assert found["plain"] == pytest.approx(each.mean(), rel=1e-5)
+    assert found["weighted"] == pytest.approx((each * weights).sum() / len(weights), rel=1e-5)
+    assert found["keras"] == pytest.approx(each.mean(), rel=1e-5)

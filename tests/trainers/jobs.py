@@ -50,6 +50,14 @@ def fit(work: Work, trial: Trial) -> Result:
     return plain.fit(work, trial, lambda report: True)
 
 
+def untrained(work: Work, trial: Trial) -> list[Array]:
+    """The initial weights of a trial's network."""
+    from tuner.trainers import plain
+
+    weights: list[Array] = plain.build(trial, Split.open(work.split)).get_weights()
+    return weights
+
+
 def first_step(work: Work, trial: Trial) -> tuple[Metrics, Array]:
     """The train metrics of a first epoch, and what the untrained network says of the train rows, by hand."""
     from tuner.trainers import plain
@@ -83,8 +91,8 @@ def spoilt(work: Work, trial: Trial) -> Result:
 
     build = plain.build
 
-    def with_a_spoilt_weight(trial: Trial, split: Split) -> Any:
-        model = build(trial, split)
+    def with_a_spoilt_weight(trial: Trial, split: Split, *more: Any) -> Any:
+        model = build(trial, split, *more)
         read, readings = model.get_weights, itertools.count(1)
 
         def weights() -> list[Array]:

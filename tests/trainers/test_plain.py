@@ -14,7 +14,8 @@ import pytest
 from tests.trainers import jobs
 from tuner import metrics
 from tuner.data.split import Split
-from tuner.metrics import Task
+from tuner.metrics import Array, Task
+from tuner.models.schedule import rates
 from tuner.study import EarlyStopping, TrainingSection
 from tuner.trainers import processes
 from tuner.trainers.work import Work
@@ -86,16 +87,60 @@ def test_a_regression_is_scored_in_the_targets_own_units(make_work: Callable[...
 
 
 def test_train_metrics_are_those_of_the_rows(make_work: Callable[..., Work]) -> None:
-    """In one batch without dropout, what is measured is the untrained network; the penalty is not in the loss."""
-    values: dict[str, Value] = {"batch_size": 1000, "l2": 5.0}
+    """In one batch without dropout, what is measured is the untrained network; the loss is that of the rows alone,
+    without penalties, smoothing and weights of classes.
+    """
+    values: dict[str, Value] = {"batch_size": 1000, "l1": 3.0, "l2": 5.0}
     work = make_work("diabetes", Objective("val_rmse", "minimize"))
     found, prediction = processes.call(jobs.first_step, work, trial(1, **values))
     expected = metrics.evaluate(Task.REGRESSION, Split.open(work.split).y_train, prediction)
     assert found == pytest.approx({**found, **expected}, rel=1e-4)
-    work = make_work("breast_cancer")
-    found, prediction = processes.call(jobs.first_step, work, trial(1, **values))
-    expected = metrics.evaluate(Task.BINARY, Split.open(work.split).y_train, prediction)
-    assert found == pytest.approx({**found, **expected}, rel=1e-4)
+    values |= {"label_smoothing": 0.5, "class_weight": "balanced"}
+    for name, task in (("breast_cancer", Task.BINARY), ("wine", Task.MULTICLASS)):
+        work = make_work(name)
+        found, prediction = processes.call(jobs.first_step, work, trial(1, **values))
+        expected = metrics.evaluate(task, Split.open(work.split).y_train, prediction)
+        assert found == pytest.approx({**found, **expected}, rel=1e-4)
+
+
+@pytest.mark.parametrize(("name", "first"), [("breast_cancer", 1), ("wine", 1), ("wine", 3)])
+def test_steps_are_those_that_the_values_say(make_work: Callable[..., Work], name: str, first: int) -> None:
+    """A network without hidden layers, trained by hand: rates that change, smoothed targets, balanced classes.
+
+    The rates are those of the study's 8 epochs, also of a trial that ends before or begins later.
+    """
+    values: dict[str, Value] = {
+        "layers": 0, "optimizer": "sgd", "learning_rate": 0.5, "schedule": "cosine", "warmup": 0.25,
+        "label_smoothing": 0.25, "class_weight": "balanced", "batch_size": 1000,
+    }  # fmt: skip
+    work = make_work(name, replace(ACCURACY, epoch="last"), epochs=8)
+    short = replace(trial(6, **values), first_epoch=first)
+    kernel, bias = processes.call(jobs.untrained, work, short)
+    split = Split.open(work.split)
+    x, y, classes = split.x_train, split.y_train.astype(int), len(split.classes or ())
+    spread = np.eye(classes)[y] * 0.75 + 0.25 / classes
+    weights = (len(y) / (classes * np.bincount(y)))[y][:, None]
+    for rate in rates(values, 8)[first - 1 : 6]:
+        raw = x @ kernel + bias
+        wrong = _sigmoid(raw) - spread[:, 1:] if classes == 2 else _softmax(raw) - spread
+        kernel = kernel - rate * x.T @ (weights * wrong) / len(y)
+        bias = bias - rate * (weights * wrong).mean(axis=0)
+    result = fit(work, short)
+    assert result.state is State.COMPLETE, result.error
+    looked = processes.call(jobs.look, work, result)
+    raw = split.x_validation @ kernel + bias
+    expected = _sigmoid(raw)[:, 0] if classes == 2 else _softmax(raw)
+    assert looked.prediction == pytest.approx(expected, abs=1e-5)
+
+
+def _sigmoid(x: Array) -> Array:
+    found: Array = 1 / (1 + np.exp(-x))
+    return found
+
+
+def _softmax(x: Array) -> Array:
+    powers: Array = np.exp(x)
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def test_early_stopping_ends_a_real_trial(make_work: Callable[..., Work]) -> None:

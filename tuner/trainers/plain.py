@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tuner import metrics, quiet
+from tuner.data.classes import weights_of_classes
 from tuner.data.split import Split
 from tuner.metrics import Array, Task
 from tuner.trainers.patience import Patience
@@ -29,7 +30,7 @@ with quiet.stderr():
     import keras
     import tensorflow as tf
 
-    from tuner.models import dense
+    from tuner.models import dense, schedule
 
 # Rows of one prediction: bounds memory, and is the same for every trial so that scores do not depend on it.
 _ROWS = 4096
@@ -92,8 +93,8 @@ class _Epochs:
         trial, split = self.trial, Split.open(self.work.split)
         values = {"batch_size": self.work.training.batch_size, **trial.values}
         keras.utils.set_random_seed(trial.seed)
-        model = build(trial, split)
         size = int(setting(values, "batch_size"))
+        model = build(trial, split, self._rates(-(-len(split.x_train) // size)))
         batches, steps = _batches(split, trial, size)
         callback = keras.callbacks.LambdaCallback(
             on_epoch_end=lambda epoch, logs: self._ended(model, split, epoch + 1, logs or {})
@@ -107,6 +108,13 @@ class _Epochs:
             verbose=0,
             callbacks=[callback],
         )
+
+    def _rates(self, steps: int) -> Array | None:
+        """The learning rates from the trial's first epoch on, where they change; `steps` make an epoch."""
+        if schedule.is_constant(self.trial.values):
+            return None
+        whole = schedule.rates(self.trial.values, self.work.training.epochs * steps)
+        return whole[(self.trial.first_epoch - 1) * steps :]
 
     def _ended(self, model: keras.Model, split: Split, epoch: int, logs: Metrics) -> None:
         weights = model.get_weights()
@@ -129,11 +137,10 @@ class _Epochs:
         model.stop_training = tired or not go_on
 
 
-def build(trial: Trial, split: Split) -> keras.Model:
-    """The trial's network for these data, with its initial weights."""
-    return dense.build(
-        trial.values, trial.seed, split.task, split.x_train.shape[1], len(split.classes) if split.classes else 1
-    )
+def build(trial: Trial, split: Split, rates: Array | None = None) -> keras.Model:
+    """The trial's network for these data, with its initial weights; `rates` is needed only to train it."""
+    classes = len(split.classes) if split.classes else 1
+    return dense.build(trial.values, trial.seed, split.task, split.x_train.shape[1], classes, rates)
 
 
 def predict(model: keras.Model, x: Array, split: Split) -> Array:
@@ -151,11 +158,14 @@ def predict(model: keras.Model, x: Array, split: Split) -> Array:
 def _batches(split: Split, trial: Trial, size: int) -> tuple[tf.data.Dataset, int]:
     """The batches of all epochs in a row, and how many make an epoch; the last one of an epoch may be shorter.
 
-    The order of rows in an epoch depends on the trial's seed and the epoch alone.
+    A batch is (rows, targets), and with balanced classes (rows, targets, weights of rows). The order of rows in an
+    epoch depends on the trial's seed and the epoch alone.
     """
     rows = len(split.x_train)
     steps = -(-rows // size)
-    x, y = tf.constant(split.x_train), tf.constant(_targets(split))
+    whole = [tf.constant(split.x_train), tf.constant(_targets(split))]
+    if setting(trial.values, "class_weight") == "balanced":
+        whole.append(tf.constant(weights_of_classes(split)[split.y_train.astype(np.int64)]))
 
     def draw(epoch: Array) -> Array:
         return np.random.default_rng(derive_seed(trial.seed, _SHUFFLE, int(epoch))).permutation(rows).astype(np.int32)
@@ -167,7 +177,7 @@ def _batches(split: Split, trial: Trial, size: int) -> tuple[tf.data.Dataset, in
         return tf.data.Dataset.range(steps).map(lambda step: order[step * size : (step + 1) * size])
 
     epochs = tf.data.Dataset.range(trial.first_epoch, trial.last_epoch + 1)
-    return epochs.flat_map(batches_of).map(lambda chosen: (tf.gather(x, chosen), tf.gather(y, chosen))), steps
+    return epochs.flat_map(batches_of).map(lambda chosen: tuple(tf.gather(each, chosen) for each in whole)), steps
 
 
 def _targets(split: Split) -> Array:

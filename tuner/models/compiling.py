@@ -1,0 +1,75 @@
+"""How a network is trained, from the values of a trial: Keras' optimizer, loss and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from tuner.metrics import Array, Task
+from tuner.trial import Value
+from tuner.tunables import OPTIONS, setting
+
+
+def compiled(
+    network: keras.Model, values: Mapping[str, Value], task: Task, classes: int, rates: Array | None
+) -> keras.Model:
+    """The network, ready to be trained; `rates` holds the learning rate of each step where it changes."""
+    # XLA's compile time is many times what it saves on the small models that a search is made of.
+    network.compile(
+        optimizer=optimizer(values, rates), loss=loss(values, task, classes), metrics=_metrics(task), jit_compile=False
+    )
+    return network
+
+
+def optimizer(values: Mapping[str, Value], rates: Array | None = None) -> keras.optimizers.Optimizer:
+    """The trial's optimizer with the settings that it has; everything else as Keras has it by default."""
+    config: dict[str, Any] = {name: values[name] for name in OPTIONS if name in values}
+    config["learning_rate"] = float(setting(values, "learning_rate")) if rates is None else _Rates(rates)
+    return keras.optimizers.get({"class_name": str(setting(values, "optimizer")), "config": config})
+
+
+class _Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """The learning rate of each step, float32 (steps,); that of the last one for any after it."""
+
+    def __init__(self, rates: Array) -> None:
+        self._rates = keras.ops.convert_to_tensor(rates)
+
+    def __call__(self, step: Any) -> Any:
+        return keras.ops.take(self._rates, keras.ops.minimum(step, len(self._rates) - 1))
+
+
+def loss(values: Mapping[str, Value], task: Task, classes: int) -> keras.losses.Loss:
+    """What is minimised, the penalties on weights aside. Where rows have weights, Keras divides the weighted sum of a
+    batch by its number of rows, not by the sum of their weights (`sum_over_batch_size`).
+    """
+    if task is Task.REGRESSION:
+        return keras.losses.MeanSquaredError()
+    smoothing = float(setting(values, "label_smoothing"))
+    if task is Task.BINARY:
+        return keras.losses.BinaryCrossentropy(label_smoothing=smoothing)
+    return _Smoothed(classes, smoothing) if smoothing else keras.losses.SparseCategoricalCrossentropy()
+
+
+class _Smoothed(keras.losses.CategoricalCrossentropy):  # type: ignore[misc]
+    """Keras' own smoothed loss of class numbers, shape (rows, 1), because the sparse one has no smoothing."""
+
+    def __init__(self, classes: int, smoothing: float) -> None:
+        super().__init__(label_smoothing=smoothing)
+        self._classes = classes
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return super().call(keras.ops.one_hot(keras.ops.cast(y_true[:, 0], "int32"), self._classes), y_pred)
+
+
+def _metrics(task: Task) -> list[Any]:
+    """What the task is judged by, and the loss once more, because the one that is minimised may have penalties,
+    smoothing and weights in it. As `metrics`, and not `weighted_metrics`, every row counts alike.
+    """
+    known, plain = {
+        Task.BINARY: ("accuracy", keras.metrics.BinaryCrossentropy),
+        Task.MULTICLASS: ("accuracy", keras.metrics.SparseCategoricalCrossentropy),
+        Task.REGRESSION: ("mae", keras.metrics.MeanSquaredError),
+    }[task]
+    return [known, plain(name="plain_loss")]
