@@ -32,7 +32,7 @@ def build(
         x = keras.layers.Dense(
             int(setting(values, "units", layer)),
             use_bias=not normalised,
-            kernel_initializer=_initializer(str(setting(values, "initializer", layer)), seed, layer),
+            kernel_initializer=initializer(str(setting(values, "initializer", layer)), seed, layer),
             kernel_regularizer=_penalty(values, layer),
             name=f"dense_{layer}",
         )(x)
@@ -50,7 +50,7 @@ def build(
     x = keras.layers.Dense(
         units,
         activation=activation,
-        kernel_initializer=_initializer("glorot_uniform", seed, layers + 1),
+        kernel_initializer=initializer("glorot_uniform", seed, layers + 1),
         name="prediction",
     )(x)
     return compiled(keras.Model(inputs, x, name="network"), values, task, classes, rates)
@@ -63,6 +63,9 @@ def _penalty(values: Mapping[str, Value], layer: int) -> keras.regularizers.Regu
     return keras.regularizers.L2(l2) if l2 else None
 
 
-def _initializer(name: str, seed: int, layer: int) -> keras.initializers.Initializer:
+def initializer(name: str, seed: int, layer: int) -> keras.initializers.Initializer:
+    """What makes the initial weights of a layer, from the trial's seed; the layer of predictions is the one after all
+    hidden ones.
+    """
     config = {} if name in ("zeros", "ones") else {"seed": derive_seed(seed, _WEIGHTS, layer)}
     return keras.initializers.get({"class_name": name, "config": config})

@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.study import TrainingSection
+from tuner.trainers.stacked.plan import Plan
 from tuner.trial import Objective, Trial
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The settings and files of a search: the arrays are in `split` (see `Split.save`), weights go to `files`."""
+    """The settings and files of a search: the arrays are in `split` (see `Split.save`), weights go to `files`.
+
+    `plan` says which programs there are for stacks of trials; without one every trial is trained by itself.
+    """
 
     training: TrainingSection
     objective: Objective
     split: Path
     files: Path
+    plan: Plan | None = None
 
     def weights(self, trial: Trial) -> Path:
         """Where the weights of a trial's best epoch are kept."""

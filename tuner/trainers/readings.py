@@ -1,0 +1,49 @@
+"""What an epoch is recorded as: the metrics of the task, from sums over train rows and predictions for validation rows.
+
+Every trainer reads its epochs here, so that their numbers mean the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tuner import metrics
+from tuner.data.split import Split
+from tuner.metrics import Array, Task
+
+
+def train(split: Split, loss: float, second: float) -> dict[str, float]:
+    """The means over the epoch's steps, dropout on, in the target's own units.
+
+    `loss` is without penalties and smoothing, of standardised values in a regression; `second` is the accuracy, or
+    the mean absolute error.
+    """
+    if split.task is not Task.REGRESSION:
+        return {"loss": loss, "accuracy": second}
+    scale = float(split.preprocessing.target_scale)
+    squared = loss * scale**2
+    return {"loss": squared, "mae": second * scale, "rmse": squared**0.5}
+
+
+def validation(split: Split, raw: Array) -> dict[str, float]:
+    """Every metric of the task on the validation rows; `raw` is what the network gives, (rows, outputs)."""
+    found = metrics.evaluate(split.task, split.y_validation, predictions(split, raw))
+    return {f"val_{name}": value for name, value in found.items()}
+
+
+def predictions(split: Split, raw: Array) -> Array:
+    """A network's outputs in the target's own units; see `tuner.metrics` for shapes."""
+    if split.task is Task.MULTICLASS:
+        return raw
+    flat: Array = raw[:, 0]
+    if split.task is Task.REGRESSION:
+        return np.asarray(split.preprocessing.restored(flat))
+    return flat
+
+
+def targets(split: Split) -> Array:
+    """What the network is trained towards, shape (rows, 1): class numbers, or standardised values."""
+    if split.task is Task.REGRESSION:
+        return split.preprocessing.scaled(split.y_train)[:, None]
+    found: Array = split.y_train.astype(np.float32 if split.task is Task.BINARY else np.int32)
+    return found[:, None]

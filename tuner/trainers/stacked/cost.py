@@ -1,0 +1,87 @@
+"""What a bucket costs: padding against compiling.
+
+Every number below was measured on two cores of an AVX-512 server; only their proportions decide anything. They are
+constants, not readings of this machine, because the buckets of a study must be the same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+# Seconds to trace and compile a program, and for each of its layers.
+_PROGRAM, _LAYER = 0.5, 0.2
+# Seconds for each layer of a step: at all, for a multiplication and an addition, for a weight in the optimizer, and for
+# an activation.
+_CALL, _FLOP, _WEIGHT, _ACTIVATION = 12e-6, 5.5e-12, 0.6e-9, 1.2e-9
+# How many trials share a program, in how many processes that each compile it.
+_TRIALS, _PROCESSES = 100, 2
+# Widths are padded to one of these, or to the widest of the study.
+_WIDTHS = (16, 32, 64, 128, 256, 512, 1024, 2048)
+
+Shape = tuple[int, int]  # hidden layers, and units of the widest
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What all trials of a study have in common: inputs, outputs, rows of a batch, and steps of a whole training."""
+
+    features: int
+    outputs: int
+    batch: int
+    steps: int
+
+    def seconds(self, depth: int, width: int) -> float:
+        """What one trial costs in a program of that shape."""
+        ends = width * (self.features + self.outputs)
+        weights = ends + max(depth - 1, 0) * width * width
+        step = _CALL * (depth + 1) + weights * (6 * self.batch * _FLOP + _WEIGHT)
+        return self.steps * (step + depth * width * self.batch * _ACTIVATION)
+
+
+def edges(shapes: Sequence[Shape], deepest: int, widest: int, work: Workload) -> Mapping[int, tuple[int, ...]]:
+    """The widths of a study's programs, and the depths of each, so that the whole search costs least.
+
+    `shapes` are those of trials drawn at random. Each width has all depths, because a trial is in the narrowest program
+    that it fits in.
+    """
+    widths = [width for width in _WIDTHS if width < widest]
+    best = min(
+        ((*chosen, widest) for chosen in [(), *((width,) for width in widths)]),
+        key=lambda chosen: sum(
+            _depths(_of_width(shapes, chosen, i), deepest, w, work)[0] for i, w in enumerate(chosen)
+        ),
+    )
+    return {width: _depths(_of_width(shapes, best, i), deepest, width, work)[1] for i, width in enumerate(best)}
+
+
+def _of_width(shapes: Sequence[Shape], widths: Sequence[int], i: int) -> list[float]:
+    """How many of the search's trials have each depth among those whose narrowest program is the i-th."""
+    low = widths[i - 1] if i else 0
+    deepest = max(depth for depth, _ in shapes)
+    counts = [0.0] * (deepest + 1)
+    for depth, width in shapes:
+        if low < width <= widths[i]:
+            counts[depth] += _TRIALS / len(shapes)
+    return counts
+
+
+def _depths(counts: Sequence[float], deepest: int, width: int, work: Workload) -> tuple[float, tuple[int, ...]]:
+    """The least cost of the trials with those depths, in seconds of a process, and the upper ends that give it.
+
+    Depth 0 is a program of its own, because in any other the first layer is always there.
+    """
+    counts = [*counts[: deepest + 1], *[0.0] * (deepest + 1 - len(counts))]
+    # best[d]: the trials of up to d layers, with a program that ends at d.
+    best: dict[int, tuple[float, tuple[int, ...]]] = {-1: (0.0, ())}
+    for end in range(deepest + 1):
+        options = []
+        for before, (spent, chosen) in best.items():
+            if before < 0 < end:
+                continue
+            trials = sum(counts[before + 1 : end + 1])
+            compiling = _PROGRAM + _LAYER * (end + 1) if trials else 0.0
+            options.append((spent + compiling + trials * work.seconds(end, width) / _PROCESSES, (*chosen, end)))
+        if options:
+            best[end] = min(options)
+    return best[deepest]

@@ -1,0 +1,225 @@
+"""The engine: the stacks of one process, on TensorFlow's compiler.
+
+Importing this module imports TensorFlow. It is imported where trials are trained, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tuner.data.classes import weights_of_classes
+from tuner.data.split import Split
+from tuner.metrics import Array, Task
+from tuner.models import dense
+from tuner.trainers import readings
+from tuner.trainers.stacked import Epoch, Key, key_of
+from tuner.trainers.stacked.coefficients import Formula
+from tuner.trainers.stacked.lane import Lane
+from tuner.trainers.stacked.plan import Bucket, Plan, described
+from tuner.trainers.stacked.program import Program
+from tuner.trainers.work import Work
+from tuner.trial import Trial
+from tuner.tunables import setting
+
+
+def open_(work: Work) -> XlaEngine:
+    """The engine for a search's trials."""
+    assert work.plan is not None, "there is no plan for what is not stacked"
+    return XlaEngine(work.plan, Split.open(work.split))
+
+
+@dataclass(slots=True)
+class XlaEngine:
+    """See `stacked.Engine`."""
+
+    plan: Plan
+    split: Split
+    _functions: dict[Program, Any] = field(default_factory=dict)
+    _stacks: dict[Bucket, XlaStack] = field(default_factory=dict)
+    _data: tuple[Any, ...] | None = None
+
+    def bucket(self, trial: Trial) -> Bucket:
+        return self.plan.bucket(trial.values)
+
+    def stack(self, trial: Trial) -> XlaStack:
+        bucket = self.bucket(trial)
+        if bucket not in self._stacks:
+            program = Program(self.plan.rows, self.plan.traits, bucket)
+            self._stacks[bucket] = XlaStack(self.plan, program, self._function(program), self.split, self.data)
+        return self._stacks[bucket]
+
+    @property
+    def data(self) -> tuple[Any, ...]:
+        """The rows as the programs take them; see `Program.epoch`."""
+        if self._data is None:
+            split = self.split
+            weights = np.ones(1, np.float32) if split.classes is None else weights_of_classes(split)
+            arrays = (split.x_train, readings.targets(split)[:, 0].astype(np.float32), split.x_validation, weights)
+            self._data = tuple(tf.constant(np.asarray(each)) for each in arrays)
+        return self._data
+
+    def _function(self, program: Program) -> Any:
+        """One for all sizes of batches that a bucket pads."""
+        if program not in self._functions:
+            self._functions[program] = program.compiled()
+        return self._functions[program]
+
+
+@dataclass(slots=True)
+class _Tenant:
+    """A trial in a lane, and how many of its epochs are done."""
+
+    lane: Lane
+    place: int
+    epoch: int
+
+
+class XlaStack:
+    """See `stacked.Stack`. Lanes without a trial hold zeros, and train on them."""
+
+    def __init__(self, plan: Plan, program: Program, function: Any, split: Split, data: tuple[Any, ...]) -> None:
+        self._plan, self._program, self._function = plan, program, function
+        self._split, self._data = split, data
+        self._tenants: dict[Key, _Tenant] = {}
+        lanes, network = program.bucket.lanes, program.network
+        zeros = {name: np.zeros((lanes, *shape), np.float32) for name, shape in network.shapes.items()}
+        self._state: dict[str, dict[str, Any]] = {"weights": zeros}
+        for slot in program.updates.slots:
+            self._state[slot] = {name: np.zeros_like(each) for name, each in zeros.items()}
+        self._state["moving"] = {
+            name: np.zeros((lanes, *shape), np.float32) for name, shape in network.statistics.items()
+        }
+        self._constants = _stacked(lanes, Lane(plan, program.bucket, _EMPTY).constants())
+
+    @property
+    def free(self) -> int:
+        return self._program.bucket.lanes - len(self._tenants)
+
+    def admit(self, trial: Trial) -> None:
+        lane = Lane(self._plan, self._program.bucket, trial)
+        begin, constants = initial(lane, self._split), lane.constants()
+        taken = {tenant.place for tenant in self._tenants.values()}
+        place = min(set(range(self._program.bucket.lanes)) - taken)
+        for part, tensors in self._state.items():
+            for name, tensor in tensors.items():
+                # A lane is the same whoever was in it before.
+                value = begin[part][name] if name in begin.get(part, {}) else _slot(part, lane)
+                tensors[name] = _with(tensor, place, value)
+        for name, value in constants.items():
+            self._constants[name] = _with(self._constants[name], place, value)
+        self._tenants[key_of(trial)] = _Tenant(lane, place, trial.first_epoch - 1)
+
+    def epoch(self) -> Mapping[Key, Epoch]:
+        program = self._program
+        lanes, most, depth = program.bucket.lanes, program.most_steps, max(program.bucket.depth, 1)
+        order = np.zeros((lanes, most, program.bucket.batch), np.int32)
+        tables: list[Array] = [np.zeros(0)] * lanes
+        keys = np.zeros((lanes, most, depth if "dropout" in program.traits.switches else 1), np.uint32)
+        for tenant in self._tenants.values():
+            tenant.epoch += 1
+            order[tenant.place] = tenant.lane.order(tenant.epoch, most)
+            tables[tenant.place] = tenant.lane.tables(tenant.epoch, most)
+            keys[tenant.place] = tenant.lane.keys(tenant.epoch, most)
+        idle = np.zeros_like(next(each for each in tables if len(each)))
+        idle[:, Formula.OUTER] = 1.0  # a division by zero would fill the lane with NaN
+        slots = {slot: self._state[slot] for slot in program.updates.slots}
+        weights, slots, moving, sums, predicted, finite = self._function(
+            self._state["weights"],
+            slots,
+            self._state["moving"],
+            self._constants,
+            tf.constant(order),
+            tf.constant(np.stack([each if len(each) else idle for each in tables])),
+            tf.constant(keys),
+            tf.constant(self._plan.steps(program.bucket.size)),
+            tf.constant(program.bucket.size),
+            *self._data,
+        )
+        self._state = {"weights": weights, **slots, "moving": moving}
+        return self._read(_array(sums), _array(predicted), _array(finite))
+
+    def _read(self, sums: Array, predicted: Array, finite: Array) -> dict[Key, Epoch]:
+        rows = self._plan.rows.train
+        found = {}
+        for key, tenant in self._tenants.items():
+            loss, second = (float(each) / rows for each in sums[:, tenant.place])
+            now = readings.train(self._split, loss, second)
+            now |= readings.validation(self._split, predicted[tenant.place])
+            found[key] = Epoch(now, bool(finite[tenant.place]))
+        return found
+
+    def weights(self, key: Key) -> list[Array]:
+        tenant = self._tenants[key]
+        lane = tenant.lane
+        own: dict[str, Array] = {}
+        for part in ("weights", "moving"):
+            own |= {name: _array(tensor)[tenant.place] for name, tensor in self._state[part].items()}
+        return [each.copy() for each in trimmed(lane, own)]
+
+    def drop(self, key: Key) -> None:
+        del self._tenants[key]
+
+
+_EMPTY = Trial(-1, {"layers": 0}, 0, 1)
+
+
+def initial(lane: Lane, split: Split) -> dict[str, dict[str, Array]]:
+    """The weights and moving statistics that a trial begins with, padded; Keras' own initializers make them."""
+    depth, width, rows = lane.bucket.depth, lane.bucket.width, lane.plan.rows
+    values, seed = lane.values, lane.trial.seed
+    made: dict[str, Array] = {}
+    before = rows.features
+    for layer in range(1, lane.depth + 1):
+        units = lane.units(layer)
+        kernel = np.zeros((rows.features if layer == 1 else width, width), np.float32)
+        drawn = dense.initializer(str(setting(values, "initializer", layer)), seed, layer)
+        kernel[:before, :units] = drawn((before, units))
+        made[f"kernel_{layer}"] = kernel
+        before = units
+    last = np.zeros((width if depth else rows.features, rows.outputs), np.float32)
+    last[:before] = dense.initializer("glorot_uniform", seed, lane.depth + 1)((before, rows.outputs))
+    made["kernel"] = last
+    normalises = "batch_norm" in lane.plan.traits.switches
+    ones = np.ones((depth, width), np.float32)
+    return {
+        "weights": made | ({"gamma": ones} if normalises else {}),
+        "moving": {"variance": ones} if normalises else {},
+    }
+
+
+def trimmed(lane: Lane, own: Mapping[str, Array]) -> list[Array]:
+    """A lane's weights without padding, in the order of `keras.Model.get_weights`."""
+    found: list[Array] = []
+    before = lane.plan.rows.features
+    for layer in range(1, lane.depth + 1):
+        units = lane.units(layer)
+        found.append(own[f"kernel_{layer}"][:before, :units])
+        names = ("gamma", "beta", "mean", "variance") if lane.normalised(layer) else ("bias",)
+        found += [own[name][layer - 1, :units] for name in names]
+        before = units
+    return [*found, own["kernel"][:before], own["shift"]]
+
+
+def _slot(part: str, lane: Lane) -> float:
+    return lane.initial_v if part == "v" else 0.0
+
+
+def _stacked(lanes: int, constants: Mapping[str, Array]) -> dict[str, Any]:
+    return {name: tf.constant(np.stack([each] * lanes)) for name, each in constants.items()}
+
+
+def _with(tensor: Any, place: int, value: Any) -> Any:
+    """A tensor with another value in one lane."""
+    changed = _array(tensor).copy()
+    changed[place] = value
+    return tf.constant(changed)
+
+
+def _array(tensor: Any) -> Array:
+    """A tensor's values without a copy."""
+    return np.asarray(memoryview(tensor)) if isinstance(tensor, tf.Tensor) else np.asarray(tensor)

@@ -1,0 +1,129 @@
+"""From the values of a trial to what its lane of a program holds: constants, and the numbers of each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tuner.metrics import Array
+from tuner.models.schedule import rates
+from tuner.trainers.stacked import dropout
+from tuner.trainers.stacked.coefficients import ACCUMULATES, FED_WITH_STEPS, coefficients, option
+from tuner.trainers.stacked.plan import Bucket, Plan
+from tuner.trial import Trial, Value, derive_seed
+from tuner.tunables import CLIPPING, setting
+
+_SHUFFLE = 3  # the stream of a trial's seed that orders rows, as in `trainers.plain`
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A trial in a program of a plan."""
+
+    plan: Plan
+    bucket: Bucket
+    trial: Trial
+
+    @property
+    def values(self) -> Mapping[str, Value]:
+        return self.trial.values
+
+    @property
+    def depth(self) -> int:
+        return int(setting(self.values, "layers"))
+
+    def units(self, layer: int) -> int:
+        """The true width of a hidden layer."""
+        return int(setting(self.values, "units", layer))
+
+    def normalised(self, layer: int) -> bool:
+        return bool(setting(self.values, "batch_norm", layer))
+
+    @property
+    def initial_v(self) -> float:
+        """What the slot v begins with."""
+        accumulates = setting(self.values, "optimizer") in ACCUMULATES
+        return option(self.values, "initial_accumulator_value", 0.1) if accumulates else 0.0
+
+    def constants(self) -> dict[str, Array]:
+        """What stays as it is while the trial trains, without the lanes in front; see `Network`."""
+        traits, depth, width = self.plan.traits, self.bucket.depth, self.bucket.width
+        layers = range(1, self.depth + 1)
+
+        def by_layer(name: str) -> Array:
+            found = np.zeros(depth, np.float32)
+            found[: self.depth] = [float(setting(self.values, name, layer)) for layer in layers]
+            return found
+
+        unit = np.zeros((depth, width), np.float32)
+        code = np.zeros(depth, np.float32)
+        for layer in layers:
+            unit[layer - 1, : self.units(layer)] = 1.0
+            code[layer - 1] = traits.activations.index(str(setting(self.values, "activation", layer)))
+        made: dict[str, Any] = {"unit": unit, "code": code, "active": np.arange(depth) < self.depth} | self._flags()
+        if "dropout" in traits.switches:
+            rate = by_layer("dropout")
+            made["scale"] = (1.0 / (1.0 - rate.astype(np.float64))).astype(np.float32)
+            made["threshold"] = np.array([dropout.threshold(float(each)) for each in rate], np.uint32)
+        made |= {name: by_layer(name) for name in ("l1", "l2") if name in traits.switches}
+        if "batch_norm" in traits.switches:
+            made["normalised"] = by_layer("batch_norm")
+        if "label_smoothing" in traits.switches:
+            made["smoothing"] = np.float32(setting(self.values, "label_smoothing"))
+        if "class_weight" in traits.switches:
+            made["balanced"] = np.bool_(setting(self.values, "class_weight") == "balanced")
+        limits = {name: np.float32(self.values.get(name, np.inf)) for name in CLIPPING if name in traits.switches}
+        return {name: np.asarray(each) for name, each in (made | limits).items()}
+
+    def _flags(self) -> dict[str, Array]:
+        """Which formula of `Updates` the trial follows, of those that the study has."""
+        name = str(setting(self.values, "optimizer"))
+        told = {
+            "fed_with_steps": name in FED_WITH_STEPS,
+            "adadelta": name == "adadelta",
+            "adamax": name == "adamax",
+            "lion": name == "lion",
+            "ftrl": name == "ftrl",
+            "amsgrad": bool(self.values.get("amsgrad", False)),
+            "centered": bool(self.values.get("centered", False)),
+        }
+        return {f"is_{flag}": np.asarray(value) for flag, value in told.items()}
+
+    @property
+    def steps(self) -> int:
+        """How many steps an epoch has."""
+        return self.plan.steps(self.bucket.size)
+
+    def order(self, epoch: int, most_steps: int) -> Array:
+        """The rows of each step of an epoch, int32 (most_steps, batch); places beyond a batch hold row 0."""
+        rows, size = self.plan.rows.train, self.bucket.size
+        drawn = np.random.default_rng(derive_seed(self.trial.seed, _SHUFFLE, epoch)).permutation(rows)
+        padded = np.zeros(self.steps * size, np.int32)
+        padded[:rows] = drawn
+        order = np.zeros((most_steps, self.bucket.batch), np.int32)
+        order[: self.steps, :size] = padded.reshape(self.steps, size)
+        return order
+
+    def tables(self, epoch: int, most_steps: int) -> Array:
+        """The coefficients of each step of an epoch, (most_steps, columns of `Formula`)."""
+        before = (epoch - 1) * self.steps
+        # Beyond the study's last epoch the rate stays where it is, as in the plain trainer.
+        step = np.minimum(np.arange(before, before + self.steps), len(self.rates) - 1)
+        found = coefficients(self.values, self.rates[step], before - (self.trial.first_epoch - 1) * self.steps)
+        return np.concatenate([found, np.zeros((most_steps - self.steps, found.shape[1]), np.float32)])
+
+    @cached_property
+    def rates(self) -> Array:
+        """The learning rate of each step of the study's epochs."""
+        return rates(self.values, self.plan.epochs * self.steps)
+
+    def keys(self, epoch: int, most_steps: int) -> Array:
+        """The dropout keys of each step of an epoch, uint32 (most_steps, layers)."""
+        if "dropout" not in self.plan.traits.switches:
+            return np.zeros((most_steps, 1), np.uint32)
+        drawn = dropout.keys(self.trial.seed, max(self.bucket.depth, 1), (epoch - 1) * self.steps, self.steps)
+        return np.concatenate([drawn, np.zeros((most_steps - self.steps, drawn.shape[1]), np.uint32)])

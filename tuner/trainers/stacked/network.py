@@ -1,0 +1,267 @@
+"""The networks of a stack: forward, and backward by hand.
+
+Written out instead of differentiated, the graph has a third of the operations, and what is traced and compiled is
+what is read here. Shapes: S lanes, B rows of a batch, U units, F features, C outputs. Padded units are held at zero by
+`unit`, which is 0 for them: they have no activation, and so no gradient reaches a weight from or to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import tensorflow as tf
+
+from tuner.metrics import Task
+from tuner.trainers.stacked import dropout
+from tuner.trainers.stacked.activations import pick
+from tuner.trainers.stacked.plan import Bucket, Rows, Traits
+
+Tensor: TypeAlias = Any
+
+# Of Keras' batch normalisation.
+_MOMENTUM, _EPSILON = 0.99, 1e-3
+# Weights of a stack by name; kernels of hidden layers are `kernel_1`, `kernel_2`, …
+Weights: TypeAlias = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What a hidden layer's way back needs of its way forward."""
+
+    inputs: Tensor  # (S, B, F or U)
+    slope: Tensor  # (S, B, U), of the activation, with dropout and padding in it
+    normalised: Tensor = None  # (S, B, U), before scale and shift
+    inverse: Tensor = None  # (S, 1, U), 1 / standard deviation of the batch
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Networks of one bucket. `constants` are the trials' values as tensors, see `stacked.lane`."""
+
+    rows: Rows
+    traits: Traits
+    bucket: Bucket
+
+    @property
+    def kernels(self) -> list[str]:
+        """The kernels of the hidden layers, in order."""
+        return [f"kernel_{layer}" for layer in range(1, self.bucket.depth + 1)]
+
+    @property
+    def normalises(self) -> bool:
+        return "batch_norm" in self.traits.switches and self.bucket.depth > 0
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The trainable weights by name, without the lanes."""
+        depth, width, outputs = self.bucket.depth, self.bucket.width, self.rows.outputs
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer, name in enumerate(self.kernels, start=1):
+            shapes[name] = (self.rows.features if layer == 1 else width, width)
+        if depth:
+            shapes["bias"] = (depth, width)
+        if self.normalises:
+            shapes["gamma"] = shapes["beta"] = (depth, width)
+        shapes["kernel"] = (width if depth else self.rows.features, outputs)
+        shapes["shift"] = (outputs,)
+        return shapes
+
+    @property
+    def statistics(self) -> dict[str, tuple[int, ...]]:
+        """What batch normalisation keeps beside the weights, without the lanes."""
+        if not self.normalises:
+            return {}
+        return {name: (self.bucket.depth, self.bucket.width) for name in ("mean", "variance")}
+
+    def logits(self, weights: Weights, moving: Weights, constants: dict[str, Tensor], x: Tensor) -> Tensor:
+        """What the networks give for rows that all lanes share, (rows, F) → (S, rows, C), without dropout."""
+        h = tf.broadcast_to(x[None], [self.bucket.lanes, *x.shape])
+        for index in range(self.bucket.depth):
+            z = self._sums(weights, constants, index, h)
+            if self.normalises:
+                inverse = tf.math.rsqrt(_row(moving["variance"], index) + _EPSILON)
+                z = self._shifted(weights, constants, index, z, (z - _row(moving["mean"], index)) * inverse)
+            y, _ = pick(self.traits.activations, _flag(constants["code"], index), z)
+            y = y * _row(constants["unit"], index)
+            h = y if index < self.bucket.least or not index else tf.where(_flag(constants["active"], index), y, h)
+        return tf.matmul(h, weights["kernel"]) + weights["shift"][:, None, :]
+
+    def forward(
+        self, weights: Weights, moving: Weights, constants: dict[str, Tensor], x: Tensor, seen: Tensor, key: Tensor
+    ) -> tuple[Tensor, Tensor, list[Layer], Weights]:
+        """A training pass over batches x (S, B, F): logits (S, B, C), the last hidden values, what the way back needs,
+        and the moving statistics after it. `seen` is 1 for rows of the batch and 0 for those beyond it, (1, B, 1);
+        `key` is that of the step's dropout by layer, uint32 (S, layers).
+        """
+        h, layers = x, []
+        means, variances = [], []
+        for index in range(self.bucket.depth):
+            inputs = h
+            z = self._sums(weights, constants, index, h)
+            normalised, inverse = None, None
+            if self.normalises:
+                rows = tf.reduce_sum(seen)
+                mean = tf.reduce_sum(z * seen, 1, keepdims=True) / rows
+                variance = tf.reduce_sum(tf.square(z - mean) * seen, 1, keepdims=True) / rows
+                inverse = tf.math.rsqrt(variance + _EPSILON)
+                normalised = (z - mean) * inverse
+                z = self._shifted(weights, constants, index, z, normalised)
+                means.append(mean[:, 0])
+                variances.append(variance[:, 0])
+            y, slope = pick(self.traits.activations, _flag(constants["code"], index), z)
+            kept = self._kept(constants, index, key)
+            y, slope = y * kept, slope * kept
+            layers.append(Layer(inputs, slope, normalised, inverse))
+            h = y if index < self.bucket.least or not index else tf.where(_flag(constants["active"], index), y, h)
+        logits = tf.matmul(h, weights["kernel"]) + weights["shift"][:, None, :]
+        return logits, h, layers, self._moved(moving, means, variances)
+
+    def backward(
+        self,
+        weights: Weights,
+        constants: dict[str, Tensor],
+        layers: list[Layer],
+        last: Tensor,
+        error: Tensor,
+        seen: Tensor,
+    ) -> Weights:
+        """The gradients by weight, from the last hidden values (S, B, U) and dloss/dlogits (S, B, C)."""
+        found: Weights = {
+            "kernel": tf.matmul(last, error, transpose_a=True),
+            "shift": tf.reduce_sum(error, 1),
+        }
+        biases, gammas, betas = [], [], []
+        # Without a hidden layer nothing is there to go back to.
+        back = tf.matmul(error, weights["kernel"], transpose_b=True) if layers else error
+        for index in reversed(range(self.bucket.depth)):
+            layer = layers[index]
+            skips = index >= self.bucket.least and index > 0
+            active = _flag(constants["active"], index) if skips else None
+            delta = back * layer.slope
+            if skips:
+                delta = tf.where(active, delta, 0.0)
+            if self.normalises:
+                delta, gamma, beta = self._through(weights, constants, index, layer, delta, seen)
+                gammas.append(gamma)
+                betas.append(beta)
+                biases.append(tf.where(constants["normalised"][:, index, None] > 0, 0.0, tf.reduce_sum(delta, 1)))
+            else:
+                biases.append(tf.reduce_sum(delta, 1))
+            name = self.kernels[index]
+            found[name] = tf.matmul(layer.inputs, delta, transpose_a=True)
+            if index:
+                further = tf.matmul(delta, weights[name], transpose_b=True)
+                back = tf.where(active, further, back) if skips else further
+        if layers:
+            found["bias"] = tf.stack(biases[::-1], 1)
+        if self.normalises:
+            found["gamma"], found["beta"] = tf.stack(gammas[::-1], 1), tf.stack(betas[::-1], 1)
+        return self._penalised(weights, constants, found)
+
+    def _sums(self, weights: Weights, constants: dict[str, Tensor], index: int, h: Tensor) -> Tensor:
+        return tf.matmul(h, weights[self.kernels[index]]) + _row(weights["bias"], index)
+
+    def _shifted(
+        self, weights: Weights, constants: dict[str, Tensor], index: int, z: Tensor, normalised: Tensor
+    ) -> Tensor:
+        """Scaled and shifted where the layer is normalised, and z where it is not."""
+        own = normalised * _row(weights["gamma"], index) + _row(weights["beta"], index)
+        return tf.where(_flag(constants["normalised"], index) > 0, own, z)
+
+    def _through(
+        self, weights: Weights, constants: dict[str, Tensor], index: int, layer: Layer, delta: Tensor, seen: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """dloss/dz before the normalisation, and the gradients of its scale and shift (Ioffe and Szegedy, 2015)."""
+        mine = _flag(constants["normalised"], index) > 0
+        beta = tf.reduce_sum(delta, 1, keepdims=True)
+        gamma = tf.reduce_sum(delta * layer.normalised, 1, keepdims=True)
+        mean = (beta + layer.normalised * gamma) / tf.reduce_sum(seen)
+        own = _row(weights["gamma"], index) * layer.inverse * (delta - mean) * seen
+        flat = tf.squeeze(mine, 1)
+        return (
+            tf.where(mine, own, delta),
+            tf.where(flat, gamma[:, 0], 0.0),
+            tf.where(flat, beta[:, 0], 0.0),
+        )
+
+    def _kept(self, constants: dict[str, Tensor], index: int, key: Tensor) -> Tensor:
+        """What a unit's value is multiplied by: 0 where it is padding or dropped, else 1 / (1 − rate)."""
+        unit = _row(constants["unit"], index)
+        if "dropout" not in self.traits.switches:
+            return unit
+        places = dropout.places(self.bucket.batch, self.bucket.width)[None]
+        drawn = _mixed(tf.bitwise.bitwise_xor(tf.constant(places), key[:, index, None, None]))
+        scale = unit * _flag(constants["scale"], index)
+        return tf.where(drawn >= constants["threshold"][:, index, None, None], scale, 0.0)
+
+    def _moved(self, moving: Weights, means: list[Tensor], variances: list[Tensor]) -> Weights:
+        if not self.normalises:
+            return {}
+        seen = {"mean": tf.stack(means, 1), "variance": tf.stack(variances, 1)}
+        return {name: moving[name] * _MOMENTUM + seen[name] * (1.0 - _MOMENTUM) for name in seen}
+
+    def _penalised(self, weights: Weights, constants: dict[str, Tensor], found: Weights) -> Weights:
+        """The gradients with those of the penalties on the hidden kernels."""
+        for index, name in enumerate(self.kernels):
+            if "l2" in self.traits.switches:
+                found[name] += 2.0 * constants["l2"][:, index, None, None] * weights[name]
+            if "l1" in self.traits.switches:
+                found[name] += constants["l1"][:, index, None, None] * tf.sign(weights[name])
+        return found
+
+
+def losses(rows: Rows, logits: Tensor, target: Tensor, smoothing: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """dloss/dlogits of each row (S, B, C), before its weight; the row's plain loss and second metric, (S, B).
+
+    `target` is (S, B): class numbers, or standardised values; `smoothing` is (S,). The second metric is 1 where the
+    predicted class is the true one, and the absolute error of a value.
+    """
+    if rows.task is Task.REGRESSION:
+        off = logits[..., 0] - target
+        return 2.0 * off[..., None], off * off, tf.abs(off)
+    if rows.task is Task.BINARY:
+        z = logits[..., 0]
+        p = tf.sigmoid(z)
+        wanted = target if smoothing is None else target * (1.0 - smoothing[:, None]) + 0.5 * smoothing[:, None]
+        loss = tf.maximum(z, 0.0) - z * target + tf.math.log1p(tf.exp(-tf.abs(z)))
+        right = tf.equal(p > 0.5, target > 0.5)
+        return (p - wanted)[..., None], loss, tf.where(right, 1.0, 0.0)
+    classes = tf.range(rows.classes, dtype=tf.float32)
+    one = tf.where(tf.equal(target[..., None], classes), 1.0, 0.0)
+    top = tf.reduce_max(logits, -1, keepdims=True)
+    shifted = logits - top
+    total = tf.math.log(tf.reduce_sum(tf.exp(shifted), -1, keepdims=True))
+    loss = tf.reduce_sum(one * (total - shifted), -1)
+    wanted = one
+    if smoothing is not None:
+        wanted = one * (1.0 - smoothing[:, None, None]) + smoothing[:, None, None] / rows.classes
+    # The first of equal largest ones, as argmax has it.
+    place = tf.reduce_min(tf.where(tf.equal(logits, top), classes, float(rows.classes)), -1)
+    return tf.exp(shifted - total) - wanted, loss, tf.where(tf.equal(place, target), 1.0, 0.0)
+
+
+def predictions(rows: Rows, logits: Tensor) -> Tensor:
+    """What Keras' network gives for the logits: probabilities, or standardised values."""
+    if rows.task is Task.BINARY:
+        return tf.sigmoid(logits)
+    return tf.nn.softmax(logits) if rows.task is Task.MULTICLASS else logits
+
+
+def _row(by_layer: Tensor, index: int) -> Tensor:
+    """One layer of (S, layers, U), as (S, 1, U)."""
+    return by_layer[:, index, None, :]
+
+
+def _flag(by_layer: Tensor, index: int) -> Tensor:
+    """One layer of (S, layers), as (S, 1, 1)."""
+    return by_layer[:, index, None, None]
+
+
+def _mixed(x: Tensor) -> Tensor:
+    """`dropout.mixed` on tensors."""
+    shift, exclusive = tf.bitwise.right_shift, tf.bitwise.bitwise_xor
+    first, second = (tf.constant(number, tf.uint32) for number in (dropout.FIRST, dropout.SECOND))
+    x = exclusive(x, shift(x, tf.constant(16, tf.uint32))) * first
+    x = exclusive(x, shift(x, tf.constant(15, tf.uint32))) * second
+    return exclusive(x, shift(x, tf.constant(16, tf.uint32)))
