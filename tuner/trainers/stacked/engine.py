@@ -14,13 +14,13 @@ import tensorflow as tf
 
 from tuner.data.classes import weights_of_classes
 from tuner.data.split import Split
-from tuner.metrics import Array, Task
+from tuner.metrics import Array
 from tuner.models import dense
 from tuner.trainers import readings
 from tuner.trainers.stacked import Epoch, Key, key_of
 from tuner.trainers.stacked.coefficients import Formula
 from tuner.trainers.stacked.lane import Lane
-from tuner.trainers.stacked.plan import Bucket, Plan, described
+from tuner.trainers.stacked.plan import Bucket, Plan
 from tuner.trainers.stacked.program import Program
 from tuner.trainers.work import Work
 from tuner.trial import Trial

@@ -72,7 +72,7 @@ class Network:
         """What batch normalisation keeps beside the weights, without the lanes."""
         if not self.normalises:
             return {}
-        return {name: (self.bucket.depth, self.bucket.width) for name in ("mean", "variance")}
+        return dict.fromkeys(("mean", "variance"), (self.bucket.depth, self.bucket.width))
 
     def logits(self, weights: Weights, moving: Weights, constants: dict[str, Tensor], x: Tensor) -> Tensor:
         """What the networks give for rows that all lanes share, (rows, F) → (S, rows, C), without dropout."""
