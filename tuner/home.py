@@ -7,12 +7,26 @@ files) and `mlflow/` (the record that people browse). Studies are read from `stu
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tuner.errors import StudyError, listing, nearest
+
+
+def user_cache() -> Path:
+    """The folder of the user in which fetched data and compiled programs are kept: `TUNER_CACHE`, or the usual one."""
+    if own := os.environ.get("TUNER_CACHE"):
+        return Path(own)
+    if sys.platform == "win32":
+        parent = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        parent = Path.home() / "Library" / "Caches"
+    else:
+        parent = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return parent / "tuner"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from tuner.ledger import Ledger, Owned, Search
 from tuner.study import Study, from_document, load, with_options
 from tuner.trackers import Opening, Tracker
 from tuner.trainers import Stop
+from tuner.trainers.stacked import plan
 from tuner.trainers.work import Work
 from tuner.versions import versions
 from tuner.watch import Watch
@@ -130,7 +131,8 @@ def work(folder: Path, study: Study, split: Split) -> Work:
     # Workers of another command may be reading those that are there.
     if not _is_saved(split, arrays):
         split.save(arrays)
-    return Work(study.training, study.objective_for(split.task), arrays, folder / "weights")
+    made = plan.plan(study.space, study.training, plan.Rows.of(split))
+    return Work(study.training, study.objective_for(split.task), arrays, folder / "weights", made)
 
 
 def _is_saved(split: Split, arrays: Path) -> bool:

@@ -17,7 +17,7 @@ import pytest
 from tuner.data import fetched, published, sources
 from tuner.data.table import Kind, Table
 from tuner.errors import DataError
-from tuner.home import Home
+from tuner.home import Home, user_cache
 from tuner.metrics import Task
 from tuner.study import Study, load
 
@@ -26,6 +26,7 @@ from tuner.study import Study, load
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A home without a data folder, an empty cache, and a network that leads nowhere."""
     monkeypatch.delenv("TUNER_DATA", raising=False)
+    monkeypatch.delenv("TUNER_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
     for scheme in ("http", "https"):
@@ -159,7 +160,7 @@ def keep_as_openml_does(frame: pd.DataFrame, name: str, version: int, target: st
     }
     texts = {path: json.dumps(answer) for path, answer in answers.items()} | {"data/v1/download/37/kept.arff": arff}
     for path, text in texts.items():
-        kept = fetched.cache() / "openml" / "openml.org" / f"{path}.gz"
+        kept = user_cache() / "openml" / "openml.org" / f"{path}.gz"
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(gzip.compress(text.encode()))
 
@@ -179,7 +180,7 @@ def test_what_was_fetched_once_needs_no_network(alone: Home, make_study: Callabl
 def test_a_fetched_file_that_was_altered_since_is_refused(alone: Home, make_study: Callable[..., Study]) -> None:
     frame = pd.DataFrame({"length": np.arange(12.0), "sails": ["one", "two"] * 6})
     keep_as_openml_does(frame, "boats", 3, "sails", {"sails": "{one,two}"})
-    kept = fetched.cache() / "openml/openml.org/data/v1/download/37/kept.arff.gz"
+    kept = user_cache() / "openml/openml.org/data/v1/download/37/kept.arff.gz"
     kept.write_bytes(gzip.compress(gzip.decompress(kept.read_bytes()).replace(b"3.0,", b"9.0,")))
     with pytest.raises(DataError, match=r"openml:boats@3: cannot be (used|fetched) \("):
         sources.load(make_study("openml:boats@3"), alone)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 import re
 import socket
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.client import HTTPException
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 
 from tuner.data import files, published
 from tuner.data.sheet import Sheet, rows_from, tidied
 from tuner.errors import DataError, listing, nearest
-from tuner.home import Home
+from tuner.home import Home, user_cache
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,17 +50,6 @@ def fetch(source: str, home: Home) -> Sheet:
     return sheet
 
 
-def cache() -> Path:
-    """The folder of the user in which fetched data is kept."""
-    if sys.platform == "win32":
-        parent = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        parent = Path.home() / "Library" / "Caches"
-    else:
-        parent = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return parent / "tuner"
-
-
 def _from_folder(source: str, name: str, home: Home) -> Sheet | None:
     for suffix in (".csv", ".parquet"):
         if home.data is not None and (path := home.data / f"{name}{suffix}").is_file():
@@ -80,7 +67,7 @@ def _openml(source: str, name: str, home: Home) -> Sheet:
             name,
             version=int(version),
             as_frame=True,
-            data_home=cache(),
+            data_home=user_cache(),
             n_retries=_RETRIES,
             delay=_DELAY,
             parser="pandas",
@@ -96,7 +83,7 @@ def _california(source: str, home: Home) -> Sheet:
     from sklearn.datasets import fetch_california_housing
 
     with _reached(source, home):
-        found = fetch_california_housing(data_home=cache(), as_frame=True, n_retries=_RETRIES, delay=_DELAY)
+        found = fetch_california_housing(data_home=user_cache(), as_frame=True, n_retries=_RETRIES, delay=_DELAY)
     return _sheet(source, found.frame, "MedHouseVal")
 
 

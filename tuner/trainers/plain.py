@@ -22,11 +22,13 @@ from tuner.data.classes import weights_of_classes
 from tuner.data.split import Split
 from tuner.metrics import Array, Task
 from tuner.trainers.patience import Patience
+from tuner.trainers.stacked import cache
 from tuner.trainers.work import Work
 from tuner.trial import Metrics, Report, Result, State, Trial, derive_seed
 from tuner.tunables import setting
 
 with quiet.stderr():
+    cache.prepare()  # every process that trains imports TensorFlow here first
     import keras
     import tensorflow as tf
 

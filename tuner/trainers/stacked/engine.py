@@ -18,7 +18,9 @@ from tuner.metrics import Array
 from tuner.models import dense
 from tuner.trainers import readings
 from tuner.trainers.stacked import Epoch, Key, key_of
+from tuner.trainers.stacked.cache import programs
 from tuner.trainers.stacked.coefficients import Formula
+from tuner.trainers.stacked.compiled import Compiled
 from tuner.trainers.stacked.lane import Lane
 from tuner.trainers.stacked.plan import Bucket, Plan
 from tuner.trainers.stacked.program import Program
@@ -66,7 +68,7 @@ class XlaEngine:
     def _function(self, program: Program) -> Any:
         """One for all sizes of batches that a bucket pads."""
         if program not in self._functions:
-            self._functions[program] = program.compiled()
+            self._functions[program] = Compiled(program, programs())
         return self._functions[program]
 
 

@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tuner.metrics import Task
 from tuner.parameters import Parameter
@@ -19,6 +20,9 @@ from tuner.study import TrainingSection
 from tuner.trainers.stacked import cost
 from tuner.trial import Value
 from tuner.tunables import ACTIVATIONS, CLIPPING, OPTIMIZERS, TUNABLES, setting
+
+if TYPE_CHECKING:
+    from tuner.data.split import Split
 
 # Deeper or wider ones gain nothing: they spend their time in multiplications, and each layer must be compiled.
 DEEPEST, WIDEST = 24, 2048
@@ -42,6 +46,12 @@ class Rows:
     classes: int
     train: int
     validation: int
+
+    @classmethod
+    def of(cls, split: Split) -> Rows:
+        """Of a split."""
+        classes = len(split.classes) if split.classes else 1
+        return cls(split.task, split.x_train.shape[1], classes, len(split.x_train), len(split.x_validation))
 
     @property
     def outputs(self) -> int:
@@ -247,8 +257,10 @@ def _switches(sets: Iterable[Mapping[str, Value]], depth: int) -> set[str]:
     return found
 
 
-def described(plan: Plan, bucket: Bucket) -> str:
-    """The program of a bucket in a form that is equal only for equal programs, for a cache and for a replay."""
-    parts = [f"{field.name}={getattr(plan.rows, field.name)}" for field in fields(Rows)]
-    parts += ["+".join(plan.traits.activations), "+".join(plan.traits.optimizers), "+".join(plan.traits.switches)]
-    return ";".join([*parts, str(bucket)])
+def described(rows: Rows, traits: Traits, bucket: Bucket) -> str:
+    """A program in words that only equal programs share."""
+    parts = [f"{field.name}={getattr(rows, field.name)}" for field in fields(Rows)]
+    parts += ["+".join(names) for names in (traits.activations, traits.optimizers, traits.switches)]
+    # How many rows a batch has in truth is a run-time input where batches are padded.
+    size = "" if bucket.batch > bucket.size else f", {bucket.size} rows each"
+    return "; ".join([*parts, f"{bucket}{size}, {bucket.lanes} lanes"])

@@ -12,9 +12,10 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from tuner.metrics import Task
+from tuner.trainers.stacked.cache import digest
 from tuner.trainers.stacked.coefficients import Formula
 from tuner.trainers.stacked.network import Network, Weights, losses, predictions
-from tuner.trainers.stacked.plan import Bucket, Rows, Traits
+from tuner.trainers.stacked.plan import Bucket, Rows, Traits, described
 from tuner.trainers.stacked.updates import Flags, Updates, clipped
 from tuner.tunables import CLIPPING
 
@@ -65,9 +66,10 @@ class Program:
         smallest = self.bucket.size if self.bucket.size == self.bucket.batch else self.bucket.batch // 2 + 1
         return -(-self.rows.train // smallest)
 
-    def compiled(self) -> Any:
-        """`epoch` as a function of tensors. It compiles at its first call, for as many rows as it is given."""
-        return tf.function(self.epoch, jit_compile=True, autograph=False)
+    @property
+    def digest(self) -> str:
+        """A name that only equal programs have."""
+        return digest(described(self.rows, self.traits, self.bucket))
 
     def epoch(
         self,
