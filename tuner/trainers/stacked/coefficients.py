@@ -9,7 +9,7 @@ For a weight p with gradient g and slots m, v and e, one step is, with the capit
     w = g·r, where the slot m is fed with what a step would be, and g where it is fed with gradients
     w = w·√(m + INNER)                               adadelta, whose m holds squared steps
     m ← KEEP_M·m + ADD_M·w                           adadelta: w²
-    p ← p·(1 − DECAY) − (FROM_M·m + FROM_G·w)·(r where m is fed with gradients, else 1)
+    p ← p − DECAY·p − (FROM_M·m + FROM_G·w)·(r where m is fed with gradients, else 1)
 
 lion steps by the rate times the sign of BETA·m + (1 − BETA)·g, with m from before the step, and ftrl has a formula of
 its own. The sources of the numbers are the `update_step` methods of Keras' optimizers, which the parity tests hold
@@ -128,6 +128,8 @@ def _adam(table: Array, values: Values, rate: Array, t: Array) -> None:
 def _nadam(table: Array, values: Values, rate: Array, t: Array) -> None:
     beta_1, beta_2 = _first_moment(table, values)
     _second_moment(table, beta_2)
+    # Keras subtracts from 1 after it has rounded, here alone; `_left` is of the rounded one too.
+    table[:, Formula.ADD_M], table[:, Formula.ADD_V] = _left(beta_1, np.ones(1)), _left(beta_2, np.ones(1))
     table[:, Formula.SCALE_V] = 1 / _left(beta_2, t)
     table[:, Formula.OUTER] = option(values, "epsilon", 1e-7)
     # u of every step from the first to the one after the last, and their running product.

@@ -121,7 +121,7 @@ class XlaStack:
         lanes, most, depth = program.bucket.lanes, program.most_steps, max(program.bucket.depth, 1)
         order = np.zeros((lanes, most, program.bucket.batch), np.int32)
         tables: list[Array] = [np.zeros(0)] * lanes
-        keys = np.zeros((lanes, most, depth if "dropout" in program.traits.switches else 1), np.uint32)
+        keys = np.zeros((lanes, most, depth), np.uint32)
         for tenant in self._tenants.values():
             tenant.epoch += 1
             order[tenant.place] = tenant.lane.order(tenant.epoch, most)
@@ -187,7 +187,7 @@ def initial(lane: Lane, split: Split) -> dict[str, dict[str, Array]]:
     last[:before] = dense.initializer("glorot_uniform", seed, lane.depth + 1)((before, rows.outputs))
     made["kernel"] = last
     normalises = "batch_norm" in lane.plan.traits.switches
-    ones = np.ones((depth, width), np.float32)
+    ones = np.ones((depth, 1, width), np.float32)
     return {
         "weights": made | ({"gamma": ones} if normalises else {}),
         "moving": {"variance": ones} if normalises else {},
@@ -202,7 +202,7 @@ def trimmed(lane: Lane, own: Mapping[str, Array]) -> list[Array]:
         units = lane.units(layer)
         found.append(own[f"kernel_{layer}"][:before, :units])
         names = ("gamma", "beta", "mean", "variance") if lane.normalised(layer) else ("bias",)
-        found += [own[name][layer - 1, :units] for name in names]
+        found += [own[name][layer - 1, 0, :units] for name in names]
         before = units
     return [*found, own["kernel"][:before], own["shift"]]
 

@@ -50,28 +50,37 @@ class Lane:
         return option(self.values, "initial_accumulator_value", 0.1) if accumulates else 0.0
 
     def constants(self) -> dict[str, Array]:
-        """What stays as it is while the trial trains, without the lanes in front; see `Network`."""
+        """What stays as it is while the trial trains, without the lanes in front; see `Network`.
+
+        What differs by layer is (layers, 1, width or 1).
+        """
         traits, depth, width = self.plan.traits, self.bucket.depth, self.bucket.width
         layers = range(1, self.depth + 1)
 
         def by_layer(name: str) -> Array:
-            found = np.zeros(depth, np.float32)
-            found[: self.depth] = [float(setting(self.values, name, layer)) for layer in layers]
+            found = np.zeros((depth, 1, 1), np.float32)
+            found[: self.depth, 0, 0] = [float(setting(self.values, name, layer)) for layer in layers]
             return found
 
-        unit = np.zeros((depth, width), np.float32)
-        code = np.zeros(depth, np.float32)
+        unit = np.zeros((depth, 1, width), np.float32)
+        code = np.zeros((depth, 1, 1), np.float32)
         for layer in layers:
-            unit[layer - 1, : self.units(layer)] = 1.0
+            unit[layer - 1, 0, : self.units(layer)] = 1.0
             code[layer - 1] = traits.activations.index(str(setting(self.values, "activation", layer)))
-        made: dict[str, Any] = {"unit": unit, "code": code, "active": np.arange(depth) < self.depth} | self._flags()
+        made: dict[str, Any] = {
+            "unit": unit,
+            "code": code,
+            "active": np.arange(depth).reshape(-1, 1, 1) < self.depth,
+        } | self._flags()
         if "dropout" in traits.switches:
             rate = by_layer("dropout")
             made["scale"] = (1.0 / (1.0 - rate.astype(np.float64))).astype(np.float32)
-            made["threshold"] = np.array([dropout.threshold(float(each)) for each in rate], np.uint32)
+            made["threshold"] = np.array([dropout.threshold(float(each)) for each in rate.flat], np.uint32).reshape(
+                rate.shape
+            )
         made |= {name: by_layer(name) for name in ("l1", "l2") if name in traits.switches}
         if "batch_norm" in traits.switches:
-            made["normalised"] = by_layer("batch_norm")
+            made["normalised"] = by_layer("batch_norm") > 0
         if "label_smoothing" in traits.switches:
             made["smoothing"] = np.float32(setting(self.values, "label_smoothing"))
         if "class_weight" in traits.switches:
@@ -122,8 +131,6 @@ class Lane:
         return rates(self.values, self.plan.epochs * self.steps)
 
     def keys(self, epoch: int, most_steps: int) -> Array:
-        """The dropout keys of each step of an epoch, uint32 (most_steps, layers)."""
-        if "dropout" not in self.plan.traits.switches:
-            return np.zeros((most_steps, 1), np.uint32)
+        """The dropout keys of each step of an epoch, uint32 (most_steps, layers); unused where nothing is dropped."""
         drawn = dropout.keys(self.trial.seed, max(self.bucket.depth, 1), (epoch - 1) * self.steps, self.steps)
         return np.concatenate([drawn, np.zeros((most_steps - self.steps, drawn.shape[1]), np.uint32)])

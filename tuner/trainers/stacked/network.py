@@ -35,6 +35,19 @@ class Layer:
     inverse: Tensor = None  # (S, 1, U), 1 / standard deviation of the batch
 
 
+class ByLayer:
+    """One layer of tensors by name, (S, layers, 1, U or 1) each. Taken apart once: a slice is four operations."""
+
+    def __init__(self, tensors: Weights) -> None:
+        self._tensors = tensors
+        self._layers: dict[str, list[Tensor]] = {}
+
+    def __call__(self, name: str, index: int) -> Tensor:
+        if name not in self._layers:
+            self._layers[name] = tf.unstack(self._tensors[name], axis=1)
+        return self._layers[name][index]
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """Networks of one bucket. `constants` are the trials' values as tensors, see `stacked.lane`."""
@@ -60,9 +73,9 @@ class Network:
         for layer, name in enumerate(self.kernels, start=1):
             shapes[name] = (self.rows.features if layer == 1 else width, width)
         if depth:
-            shapes["bias"] = (depth, width)
+            shapes["bias"] = (depth, 1, width)
         if self.normalises:
-            shapes["gamma"] = shapes["beta"] = (depth, width)
+            shapes["gamma"] = shapes["beta"] = (depth, 1, width)
         shapes["kernel"] = (width if depth else self.rows.features, outputs)
         shapes["shift"] = (outputs,)
         return shapes
@@ -72,33 +85,35 @@ class Network:
         """What batch normalisation keeps beside the weights, without the lanes."""
         if not self.normalises:
             return {}
-        return dict.fromkeys(("mean", "variance"), (self.bucket.depth, self.bucket.width))
+        return dict.fromkeys(("mean", "variance"), (self.bucket.depth, 1, self.bucket.width))
 
-    def logits(self, weights: Weights, moving: Weights, constants: dict[str, Tensor], x: Tensor) -> Tensor:
+    def logits(self, weights: Weights, moving: Weights, constants: Weights, x: Tensor) -> Tensor:
         """What the networks give for rows that all lanes share, (rows, F) → (S, rows, C), without dropout."""
+        of = ByLayer({**constants, **weights, **moving})
         h = tf.broadcast_to(x[None], [self.bucket.lanes, *x.shape])
         for index in range(self.bucket.depth):
-            z = self._sums(weights, constants, index, h)
+            z = tf.matmul(h, weights[self.kernels[index]]) + of("bias", index)
             if self.normalises:
-                inverse = tf.math.rsqrt(_row(moving["variance"], index) + _EPSILON)
-                z = self._shifted(weights, constants, index, z, (z - _row(moving["mean"], index)) * inverse)
-            y, _ = pick(self.traits.activations, _flag(constants["code"], index), z)
-            y = y * _row(constants["unit"], index)
-            h = y if index < self.bucket.least or not index else tf.where(_flag(constants["active"], index), y, h)
+                inverse = tf.math.rsqrt(of("variance", index) + _EPSILON)
+                z = _shifted(of, index, z, (z - of("mean", index)) * inverse)
+            y, _ = pick(self.traits.activations, of("code", index), z)
+            y = y * of("unit", index)
+            h = tf.where(of("active", index), y, h) if self._may_skip(index) else y
         return tf.matmul(h, weights["kernel"]) + weights["shift"][:, None, :]
 
     def forward(
-        self, weights: Weights, moving: Weights, constants: dict[str, Tensor], x: Tensor, seen: Tensor, key: Tensor
+        self, weights: Weights, moving: Weights, constants: Weights, x: Tensor, seen: Tensor, key: Tensor
     ) -> tuple[Tensor, Tensor, list[Layer], Weights]:
         """A training pass over batches x (S, B, F): logits (S, B, C), the last hidden values, what the way back needs,
         and the moving statistics after it. `seen` is 1 for rows of the batch and 0 for those beyond it, (1, B, 1);
-        `key` is that of the step's dropout by layer, uint32 (S, layers).
+        `key` is that of the step's dropout by layer, uint32 (S, layers, 1, 1).
         """
+        of = ByLayer({**constants, **weights, "key": key})
         h, layers = x, []
         means, variances = [], []
         for index in range(self.bucket.depth):
             inputs = h
-            z = self._sums(weights, constants, index, h)
+            z = tf.matmul(h, weights[self.kernels[index]]) + of("bias", index)
             normalised, inverse = None, None
             if self.normalises:
                 rows = tf.reduce_sum(seen)
@@ -106,27 +121,28 @@ class Network:
                 variance = tf.reduce_sum(tf.square(z - mean) * seen, 1, keepdims=True) / rows
                 inverse = tf.math.rsqrt(variance + _EPSILON)
                 normalised = (z - mean) * inverse
-                z = self._shifted(weights, constants, index, z, normalised)
-                means.append(mean[:, 0])
-                variances.append(variance[:, 0])
-            y, slope = pick(self.traits.activations, _flag(constants["code"], index), z)
-            kept = self._kept(constants, index, key)
+                z = _shifted(of, index, z, normalised)
+                means.append(mean)
+                variances.append(variance)
+            y, slope = pick(self.traits.activations, of("code", index), z)
+            kept = self._kept(of, index)
             y, slope = y * kept, slope * kept
             layers.append(Layer(inputs, slope, normalised, inverse))
-            h = y if index < self.bucket.least or not index else tf.where(_flag(constants["active"], index), y, h)
+            h = tf.where(of("active", index), y, h) if self._may_skip(index) else y
         logits = tf.matmul(h, weights["kernel"]) + weights["shift"][:, None, :]
         return logits, h, layers, self._moved(moving, means, variances)
 
     def backward(
         self,
         weights: Weights,
-        constants: dict[str, Tensor],
+        constants: Weights,
         layers: list[Layer],
         last: Tensor,
         error: Tensor,
         seen: Tensor,
     ) -> Weights:
         """The gradients by weight, from the last hidden values (S, B, U) and dloss/dlogits (S, B, C)."""
+        of = ByLayer({**constants, **weights})
         found: Weights = {
             "kernel": tf.matmul(last, error, transpose_a=True),
             "shift": tf.reduce_sum(error, 1),
@@ -136,64 +152,39 @@ class Network:
         back = tf.matmul(error, weights["kernel"], transpose_b=True) if layers else error
         for index in reversed(range(self.bucket.depth)):
             layer = layers[index]
-            skips = index >= self.bucket.least and index > 0
-            active = _flag(constants["active"], index) if skips else None
+            skips = self._may_skip(index)
             delta = back * layer.slope
             if skips:
-                delta = tf.where(active, delta, 0.0)
+                delta = tf.where(of("active", index), delta, 0.0)
             if self.normalises:
-                delta, gamma, beta = self._through(weights, constants, index, layer, delta, seen)
+                delta, gamma, beta, bias = _through(of, index, layer, delta, seen)
                 gammas.append(gamma)
                 betas.append(beta)
-                biases.append(tf.where(constants["normalised"][:, index, None] > 0, 0.0, tf.reduce_sum(delta, 1)))
+                biases.append(bias)
             else:
-                biases.append(tf.reduce_sum(delta, 1))
+                biases.append(tf.reduce_sum(delta, 1, keepdims=True))
             name = self.kernels[index]
             found[name] = tf.matmul(layer.inputs, delta, transpose_a=True)
             if index:
                 further = tf.matmul(delta, weights[name], transpose_b=True)
-                back = tf.where(active, further, back) if skips else further
+                back = tf.where(of("active", index), further, back) if skips else further
         if layers:
             found["bias"] = tf.stack(biases[::-1], 1)
         if self.normalises:
             found["gamma"], found["beta"] = tf.stack(gammas[::-1], 1), tf.stack(betas[::-1], 1)
-        return self._penalised(weights, constants, found)
+        return self._penalised(weights, of, found)
 
-    def _sums(self, weights: Weights, constants: dict[str, Tensor], index: int, h: Tensor) -> Tensor:
-        return tf.matmul(h, weights[self.kernels[index]]) + _row(weights["bias"], index)
+    def _may_skip(self, index: int) -> bool:
+        """Whether some trial of the bucket has no such layer."""
+        return index >= max(self.bucket.least, 1)
 
-    def _shifted(
-        self, weights: Weights, constants: dict[str, Tensor], index: int, z: Tensor, normalised: Tensor
-    ) -> Tensor:
-        """Scaled and shifted where the layer is normalised, and z where it is not."""
-        own = normalised * _row(weights["gamma"], index) + _row(weights["beta"], index)
-        return tf.where(_flag(constants["normalised"], index) > 0, own, z)
-
-    def _through(
-        self, weights: Weights, constants: dict[str, Tensor], index: int, layer: Layer, delta: Tensor, seen: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """dloss/dz before the normalisation, and the gradients of its scale and shift (Ioffe and Szegedy, 2015)."""
-        mine = _flag(constants["normalised"], index) > 0
-        beta = tf.reduce_sum(delta, 1, keepdims=True)
-        gamma = tf.reduce_sum(delta * layer.normalised, 1, keepdims=True)
-        mean = (beta + layer.normalised * gamma) / tf.reduce_sum(seen)
-        own = _row(weights["gamma"], index) * layer.inverse * (delta - mean) * seen
-        flat = tf.squeeze(mine, 1)
-        return (
-            tf.where(mine, own, delta),
-            tf.where(flat, gamma[:, 0], 0.0),
-            tf.where(flat, beta[:, 0], 0.0),
-        )
-
-    def _kept(self, constants: dict[str, Tensor], index: int, key: Tensor) -> Tensor:
+    def _kept(self, of: ByLayer, index: int) -> Tensor:
         """What a unit's value is multiplied by: 0 where it is padding or dropped, else 1 / (1 − rate)."""
-        unit = _row(constants["unit"], index)
         if "dropout" not in self.traits.switches:
-            return unit
-        places = dropout.places(self.bucket.batch, self.bucket.width)[None]
-        drawn = _mixed(tf.bitwise.bitwise_xor(tf.constant(places), key[:, index, None, None]))
-        scale = unit * _flag(constants["scale"], index)
-        return tf.where(drawn >= constants["threshold"][:, index, None, None], scale, 0.0)
+            return of("unit", index)
+        places = tf.constant(dropout.places(self.bucket.batch, self.bucket.width)[None])
+        drawn = _mixed(tf.bitwise.bitwise_xor(places, of("key", index)))
+        return tf.where(drawn >= of("threshold", index), of("unit", index) * of("scale", index), 0.0)
 
     def _moved(self, moving: Weights, means: list[Tensor], variances: list[Tensor]) -> Weights:
         if not self.normalises:
@@ -201,14 +192,35 @@ class Network:
         seen = {"mean": tf.stack(means, 1), "variance": tf.stack(variances, 1)}
         return {name: moving[name] * _MOMENTUM + seen[name] * (1.0 - _MOMENTUM) for name in seen}
 
-    def _penalised(self, weights: Weights, constants: dict[str, Tensor], found: Weights) -> Weights:
+    def _penalised(self, weights: Weights, of: ByLayer, found: Weights) -> Weights:
         """The gradients with those of the penalties on the hidden kernels."""
         for index, name in enumerate(self.kernels):
             if "l2" in self.traits.switches:
-                found[name] += 2.0 * constants["l2"][:, index, None, None] * weights[name]
+                found[name] += 2.0 * of("l2", index) * weights[name]
             if "l1" in self.traits.switches:
-                found[name] += constants["l1"][:, index, None, None] * tf.sign(weights[name])
+                found[name] += of("l1", index) * tf.sign(weights[name])
         return found
+
+
+def _shifted(of: ByLayer, index: int, z: Tensor, normalised: Tensor) -> Tensor:
+    """Scaled and shifted where the layer is normalised, and z where it is not."""
+    return tf.where(of("normalised", index), normalised * of("gamma", index) + of("beta", index), z)
+
+
+def _through(of: ByLayer, index: int, layer: Layer, delta: Tensor, seen: Tensor) -> tuple[Tensor, ...]:
+    """dloss/dz before the normalisation (Ioffe and Szegedy, 2015), and the gradients of scale, shift and bias."""
+    mine = of("normalised", index)
+    beta = tf.reduce_sum(delta, 1, keepdims=True)
+    gamma = tf.reduce_sum(delta * layer.normalised, 1, keepdims=True)
+    mean = (beta + layer.normalised * gamma) / tf.reduce_sum(seen)
+    own = of("gamma", index) * layer.inverse * (delta - mean) * seen
+    # A layer that is normalised has no bias.
+    return (
+        tf.where(mine, own, delta),
+        tf.where(mine, gamma, 0.0),
+        tf.where(mine, beta, 0.0),
+        tf.where(mine, 0.0, beta),
+    )
 
 
 def losses(rows: Rows, logits: Tensor, target: Tensor, smoothing: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -246,16 +258,6 @@ def predictions(rows: Rows, logits: Tensor) -> Tensor:
     if rows.task is Task.BINARY:
         return tf.sigmoid(logits)
     return tf.nn.softmax(logits) if rows.task is Task.MULTICLASS else logits
-
-
-def _row(by_layer: Tensor, index: int) -> Tensor:
-    """One layer of (S, layers, U), as (S, 1, U)."""
-    return by_layer[:, index, None, :]
-
-
-def _flag(by_layer: Tensor, index: int) -> Tensor:
-    """One layer of (S, layers), as (S, 1, 1)."""
-    return by_layer[:, index, None, None]
 
 
 def _mixed(x: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from tuner.trainers.stacked.cache import digest
 from tuner.trainers.stacked.coefficients import Formula
 from tuner.trainers.stacked.network import Network, Weights, losses, predictions
 from tuner.trainers.stacked.plan import Bucket, Rows, Traits, described
-from tuner.trainers.stacked.updates import Flags, Updates, clipped
+from tuner.trainers.stacked.updates import Terms, Updates, clipped
 from tuner.tunables import CLIPPING
 
 Tensor: TypeAlias = Any
@@ -99,7 +99,7 @@ class Program:
         def step(at: Tensor, weights: Weights, slots: Any, moving: Weights, sums: Tensor) -> tuple[Any, ...]:
             chosen = tf.reshape(tf.slice(order, [0, at, 0], [lanes, 1, batch]), [lanes, batch])
             table = tf.reshape(tf.slice(tables, [0, at, 0], [lanes, 1, len(Formula)]), [lanes, len(Formula)])
-            key = tf.reshape(tf.slice(keys, [0, at, 0], [lanes, 1, keys.shape[2]]), [lanes, keys.shape[2]])
+            key = tf.reshape(tf.slice(keys, [0, at, 0], [lanes, 1, keys.shape[2]]), [lanes, keys.shape[2], 1, 1])
             count = tf.minimum(size, self.rows.train - at * size)
             seen = tf.cast(tf.range(batch) < count, tf.float32)[None, :]
             target = tf.gather(y, chosen)
@@ -139,12 +139,14 @@ class Program:
         limits = {name: constants[name] for name in CLIPPING if name in self.traits.switches}
         if limits:
             found = clipped(found, self.traits, limits, [_axes(name) for name in names])
-        flags = Flags(**{name.removeprefix("is_"): each for name, each in constants.items() if name.startswith("is_")})
+        flags = {name.removeprefix("is_"): each for name, each in constants.items() if name.startswith("is_")}
+        columns = dict(zip(Formula, tf.unstack(table, axis=1), strict=True))
+        ranks = {rank: Terms.spread(columns, flags, rank) for rank in {len(each.shape) for each in weights.values()}}
         new: Weights = {}
         kept: dict[str, Weights] = {slot: {} for slot in updates.slots}
         for name, gradient in zip(names, found, strict=True):
             before = tuple(slots[slot][name] for slot in updates.slots)
-            new[name], after = updates.step(weights[name], before, gradient, table, flags)
+            new[name], after = updates.step(weights[name], before, gradient, ranks[len(gradient.shape)])
             for slot, value in zip(updates.slots, after, strict=True):
                 kept[slot][name] = value
         return new, kept
@@ -152,7 +154,7 @@ class Program:
 
 def _axes(name: str) -> list[int]:
     """Which dimensions of a weight of the stack are one variable of Keras: the biases of all layers are one tensor."""
-    return [1, 2] if name.startswith("kernel") else [1] if name == "shift" else [2]
+    return [1, 2] if name.startswith("kernel") else [1] if name == "shift" else [2, 3]
 
 
 def _finite(tensors: list[Tensor]) -> Tensor:

@@ -16,6 +16,9 @@ from tuner.trainers.stacked.plan import Traits
 
 Tensor: TypeAlias = Any
 
+# What a divisor is at least where a trial's own may be 0.
+_LEAST = 1e-30
+
 
 @dataclass(frozen=True, slots=True)
 class Updates:
@@ -35,111 +38,93 @@ class Updates:
         return tuple(kept)
 
     def step(
-        self, weight: Tensor, slots: tuple[Tensor, ...], gradient: Tensor, table: Tensor, flags: Flags
+        self, weight: Tensor, slots: tuple[Tensor, ...], gradient: Tensor, terms: Terms
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The weight and its slots after one step; `table` has the coefficients, (lanes, columns of `Formula`)."""
+        """The weight and its slots after one step."""
         own = dict(zip(self.slots, slots, strict=True))
-
-        def column(which: Formula) -> Tensor:
-            return _spread(table[:, which], weight)
-
         if "weight_decay" in self.traits.switches:
-            weight = weight * (1.0 - column(Formula.DECAY))
-        stepped, m, v, e = self._by_formula(own, gradient, column, flags, weight)
+            weight = weight - weight * terms.of[Formula.DECAY]
+        stepped, m, v, e = self._by_formula(own, gradient, terms)
         after = weight - stepped
         if "ftrl" in self.traits.optimizers:
-            after, m, v = self._or_ftrl(weight, own, gradient, column, flags, (after, m, v))
+            after, m, v = _or_ftrl(weight, own, gradient, terms, (after, m, v))
         new = {"m": m, "v": v, "e": e}
         return after, tuple(new[name] for name in self.slots)
 
-    def _by_formula(
-        self, own: dict[str, Tensor], g: Tensor, column: Any, flags: Flags, weight: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        names, switches = set(self.traits.optimizers), self.traits.switches
+    def _by_formula(self, own: dict[str, Tensor], g: Tensor, terms: Terms) -> tuple[Tensor, ...]:
+        """The step, and the slots after it."""
+        names, of = set(self.traits.optimizers), terms.of
         m, v, e = own["m"], own.get("v"), own.get("e")
-        reads, r = None, None
+        r = None
         if v is not None:
-            kept = column(Formula.KEEP_V) * v
-            v = kept + column(Formula.ADD_V) * g * g
-            if "adamax" in names:
-                v = tf.where(_spread(flags.adamax, weight), tf.maximum(kept, tf.abs(g)), v)
-            reads = v
-            if e is not None:
-                e, reads = _with_e(switches, flags, weight, e, v, g, column)
-            inner = tf.sqrt(column(Formula.SCALE_V) * reads + column(Formula.INNER))
-            if "adamax" in names:
-                inner = tf.where(_spread(flags.adamax, weight), reads, inner)
-            r = 1.0 / (inner + column(Formula.OUTER))
-        fed = bool(names & set(FED_WITH_STEPS))
-        w = tf.where(_spread(flags.fed_with_steps, weight), g * r, g) if fed else g
+            v, e, r = self._scale(v, e, g, terms)
+        w = g
+        if fed := bool(names & set(FED_WITH_STEPS)):
+            w = tf.where(terms.flags["fed_with_steps"], g * r, g)
         added = w
         if "adadelta" in names:
-            adadelta = _spread(flags.adadelta, weight)
-            w = tf.where(adadelta, w * tf.sqrt(m + column(Formula.INNER)), w)
-            added = tf.where(adadelta, w * w, w)
+            w = tf.where(terms.flags["adadelta"], w * tf.sqrt(m + of[Formula.INNER]), w)
+            added = tf.where(terms.flags["adadelta"], w * w, w)
         before = m
-        m = column(Formula.KEEP_M) * m + column(Formula.ADD_M) * added
-        stepped = column(Formula.FROM_M) * m + column(Formula.FROM_G) * w
+        m = of[Formula.KEEP_M] * m + of[Formula.ADD_M] * added
+        stepped = of[Formula.FROM_M] * m + of[Formula.FROM_G] * w
         if r is not None:
-            stepped = tf.where(_spread(flags.fed_with_steps, weight), stepped, stepped * r) if fed else stepped * r
+            stepped = tf.where(terms.flags["fed_with_steps"], stepped, stepped * r) if fed else stepped * r
         if "lion" in names:
-            beta = column(Formula.BETA)
-            lion = column(Formula.RATE) * tf.sign(beta * before + (1.0 - beta) * g)
-            stepped = tf.where(_spread(flags.lion, weight), lion, stepped)
+            beta = of[Formula.BETA]
+            lion = of[Formula.RATE] * tf.sign(beta * before + (1.0 - beta) * g)
+            stepped = tf.where(terms.flags["lion"], lion, stepped)
         return stepped, m, v, e
 
-    def _or_ftrl(
-        self,
-        weight: Tensor,
-        own: dict[str, Tensor],
-        g: Tensor,
-        column: Any,
-        flags: Flags,
-        others: tuple[Tensor, Tensor, Tensor],
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Ftrl as Keras has it by default: no penalties of its own, and the square root as its power."""
-        rate = tf.maximum(column(Formula.RATE), 1e-30)
-        accumulated = own["v"] + g * g
-        linear = own["m"] + g - (tf.sqrt(accumulated) - tf.sqrt(own["v"])) / rate * weight
-        after = -linear * rate / tf.sqrt(tf.maximum(accumulated, 1e-30))
-        mine = _spread(flags.ftrl, weight)
-        chosen = zip((after, linear, accumulated), others, strict=True)
-        return tuple(tf.where(mine, own_, other) for own_, other in chosen)
+    def _scale(self, v: Tensor, e: Tensor, g: Tensor, terms: Terms) -> tuple[Tensor, ...]:
+        """The slots v and e after a step, and r."""
+        of, flags = terms.of, terms.flags
+        adamax = "adamax" in self.traits.optimizers
+        kept = of[Formula.KEEP_V] * v
+        v = kept + of[Formula.ADD_V] * g * g
+        if adamax:
+            v = tf.where(flags["adamax"], tf.maximum(kept, tf.abs(g)), v)
+        reads, before = v, e
+        if "amsgrad" in self.traits.switches:
+            e = tf.where(flags["amsgrad"], tf.maximum(before, v), e)
+            reads = tf.where(flags["amsgrad"], e, reads)
+        if "centered" in self.traits.switches:
+            mean = of[Formula.KEEP_E] * before + (1.0 - of[Formula.KEEP_E]) * g
+            e = tf.where(flags["centered"], mean, e)
+            reads = tf.where(flags["centered"], v - mean * mean, reads)
+        divisor = tf.sqrt(of[Formula.SCALE_V] * reads + of[Formula.INNER])
+        if adamax:
+            divisor = tf.where(flags["adamax"], v, divisor)
+        return v, e, 1.0 / (divisor + of[Formula.OUTER])
 
 
 @dataclass(frozen=True, slots=True)
-class Flags:
-    """Which formula each lane follows, bool (lanes,); None where no trial of the study follows it."""
+class Terms:
+    """The coefficients of a step, and which formula each lane follows, in a shape that broadcasts to a weight's."""
 
-    fed_with_steps: Tensor = None
-    adadelta: Tensor = None
-    adamax: Tensor = None
-    lion: Tensor = None
-    ftrl: Tensor = None
-    amsgrad: Tensor = None
-    centered: Tensor = None
+    of: dict[Formula, Tensor]
+    flags: dict[str, Tensor]
 
-
-def _with_e(
-    switches: tuple[str, ...], flags: Flags, weight: Tensor, e: Tensor, v: Tensor, g: Tensor, column: Any
-) -> tuple[Tensor, Tensor]:
-    """The slot e after a step, and what is read where v would be."""
-    after, reads = e, v
-    if "amsgrad" in switches:
-        mine = _spread(flags.amsgrad, weight)
-        after = tf.where(mine, tf.maximum(e, v), after)
-        reads = tf.where(mine, after, reads)
-    if "centered" in switches:
-        mine, keep = _spread(flags.centered, weight), column(Formula.KEEP_E)
-        mean = keep * e + (1.0 - keep) * g
-        after = tf.where(mine, mean, after)
-        reads = tf.where(mine, v - mean * mean, reads)
-    return after, reads
+    @classmethod
+    def spread(cls, columns: dict[Formula, Tensor], flags: dict[str, Tensor], rank: int) -> Terms:
+        """For weights of that rank, from values by lane, (S,)."""
+        shape = [-1] + [1] * (rank - 1)
+        return cls(
+            {which: tf.reshape(each, shape) for which, each in columns.items()},
+            {name: tf.reshape(each, shape) for name, each in flags.items()},
+        )
 
 
-def _spread(by_lane: Tensor, like: Tensor) -> Tensor:
-    """Values by lane, in a shape that broadcasts to that of a weight."""
-    return tf.reshape(by_lane, [-1] + [1] * (len(like.shape) - 1))
+def _or_ftrl(
+    weight: Tensor, own: dict[str, Tensor], g: Tensor, terms: Terms, others: tuple[Tensor, Tensor, Tensor]
+) -> tuple[Tensor, ...]:
+    """Ftrl as Keras has it by default: no penalties of its own, and the square root as its power."""
+    rate = tf.maximum(terms.of[Formula.RATE], _LEAST)
+    accumulated = own["v"] + g * g
+    linear = own["m"] + g - (tf.sqrt(accumulated) - tf.sqrt(own["v"])) / rate * weight
+    after = -linear * rate / tf.sqrt(tf.maximum(accumulated, _LEAST))
+    chosen = zip((after, linear, accumulated), others, strict=True)
+    return tuple(tf.where(terms.flags["ftrl"], own_, other) for own_, other in chosen)
 
 
 def clipped(gradients: list[Tensor], traits: Traits, limits: dict[str, Tensor], axes: list[list[int]]) -> list[Tensor]:
@@ -160,6 +145,11 @@ def clipped(gradients: list[Tensor], traits: Traits, limits: dict[str, Tensor], 
         scale = tf.where(norm > limit, limit / norm, 1.0)
         gradients = [g * _spread(scale, g) for g in gradients]
     return gradients
+
+
+def _spread(by_lane: Tensor, like: Tensor) -> Tensor:
+    """Values by lane, in a shape that broadcasts to that of a weight."""
+    return tf.reshape(by_lane, [-1] + [1] * (len(like.shape) - 1))
 
 
 def _by_norm(gradient: Tensor, limit: Tensor, axis: list[int]) -> Tensor:
