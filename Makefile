@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup search ui test check format lock clean
+.PHONY: help setup search ui test bench check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,11 @@ ui: setup  ## browse what was recorded
 
 test: setup  ## the tests
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+bench: setup  ## compare with KerasTuner and Optuna, an hour or two; ARGS="--quick" tries it out
+	@$(BIN)/python -c 'import tensorboard' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.lock --no-build-isolation --editable '.[bench]'
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 check: setup  ## format, lint, types
 	$(BIN)/ruff format --check tuner tests

@@ -1,0 +1,34 @@
+"""How much of each shipped study the fast trainer takes: 200 random trials each, none of which is trained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.machine import answering
+from tests.benchmarks.tasks import opened
+from tuner.home import Home, names
+
+
+def answer(order: Mapping[str, Any]) -> dict[str, Any]:
+    """By study, how many trials go to the plain trainer for each reason; nothing where there is no other trainer."""
+    try:
+        from tuner.trainers.stacked import expressible
+    except ImportError:
+        return {}
+    from tuner.drivers.sampling import Random
+
+    found = {}
+    for name in sorted(names(Home(Path.cwd()))):
+        study, split = opened(Home(Path.cwd()), name)
+        sampler = Random(study.space, study.search.seed)
+        values = [next(sampler.candidates(number)) for number in range(order["trials"])]
+        reasons = [expressible(each, split.task) for each in values]
+        found[name] = dict(Counter(reason for reason in reasons if reason is not None))
+    return found
+
+
+if __name__ == "__main__":
+    answering(answer)
