@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 DEEPEST, WIDEST = 24, 2048
 # More than so many sizes of batches are padded to a power of two, and a program is compiled for each power.
 _SIZES = 4
+# Bytes that a stack may take.
+MEMORY = 2**30
 # Of how many trials, drawn at random, a plan is made.
 _SAMPLE = 256
 # What a program has a term for only where some trial of the study may need it.
@@ -71,7 +73,8 @@ class Traits:
 @dataclass(frozen=True, slots=True, order=True)
 class Bucket:
     """The shapes of a program: trials from `least` to `depth` hidden layers, of at most `width` units each, on batches
-    of `batch` rows. `size` is the true number of rows of a batch, at most `batch`, which trials in one stack share.
+    of `batch` rows. `size` is the true number of rows of a batch, at most `batch`, which trials in one stack share, and
+    `lanes` how many of them there are.
     """
 
     least: int
@@ -79,16 +82,7 @@ class Bucket:
     width: int
     batch: int
     size: int
-
-    @property
-    def lanes(self) -> int:
-        """How many trials a stack has room for.
-
-        Measured: beside each other, nets 32 wide train 3 times as fast as one after another, 64 wide 1.6 times, 128
-        wide 1.2 times, and wider ones gain nothing, because the arithmetic is all there is. What stands beside others
-        also waits for them.
-        """
-        return 1 if self.width > 96 or self.batch > self.size else 4 if self.width > 32 else 8
+    lanes: int
 
     def __str__(self) -> str:
         return f"{self.least}-{self.depth} layers of {self.width}, batches of {self.batch}"
@@ -129,7 +123,32 @@ class Plan:
         edges = self.depths[width]
         end = min(edge for edge in edges if edge >= depth)
         least = max((edge for edge in edges if edge < end), default=-1) + 1
-        return Bucket(least, end, width, self._batch(size), min(size, self.rows.train))
+        batch, size = self._batch(size), min(size, self.rows.train)
+        return Bucket(least, end, width, batch, size, self._lanes(end, width, batch, size))
+
+    def _lanes(self, depth: int, width: int, batch: int, size: int) -> int:
+        """How many trials a stack has room for, smaller where they would not fit into memory.
+
+        Measured: beside each other, nets 32 wide train 3 times as fast as one after another, 64 wide 1.6 times, 128
+        wide 1.2 times, and wider ones gain nothing, because the arithmetic is all there is. What stands beside others
+        also waits for them.
+        """
+        lanes = 1 if width > 96 or batch > size else 4 if width > 32 else 8
+        while lanes > 1 and lanes * self.bytes(depth, width, batch) > MEMORY:
+            lanes //= 2
+        return lanes
+
+    def bytes(self, depth: int, width: int, batch: int) -> int:
+        """What a trial takes in memory while it trains, beside the rows that all share.
+
+        Four copies of the weights and their slots, which is what was seen (the state, the one after it, the best
+        epoch's, and one on its way), and what the layers hold of a batch and of the validation rows.
+        """
+        rows = self.rows
+        weights = width * (rows.features + rows.outputs + depth) + max(depth - 1, 0) * width * width
+        extra = bool({"amsgrad", "centered"} & {*self.traits.switches})
+        held = 3 * depth * batch * width + 3 * rows.validation * width
+        return 4 * (4 * (3 + extra) * weights + held)
 
     def _batch(self, size: int) -> int:
         padded = size if size in self.sizes else 1 << (size - 1).bit_length()
@@ -138,7 +157,19 @@ class Plan:
     @cached_property
     def room(self) -> int:
         """The most lanes that one process has at a time."""
-        return max(Bucket(0, 0, width, 1, 1).lanes for width in self.depths)
+        batch = min(self._batch(self.batch_size), self.rows.train)
+        return max(self._lanes(edges[-1], width, batch, batch) for width, edges in self.depths.items())
+
+    @property
+    def most_bytes(self) -> int:
+        """What a process takes in memory at most, for its lanes and the rows."""
+        rows = self.rows
+        batch = max([self.batch_size, *self.sizes])
+        stacks = [
+            self._lanes(edges[-1], width, batch, batch) * self.bytes(edges[-1], width, batch)
+            for width, edges in self.depths.items()
+        ]
+        return sum(stacks) + 8 * rows.features * (rows.train + rows.validation)
 
     def steps(self, size: int) -> int:
         """How many batches of `size` rows make an epoch; the last may be shorter."""
