@@ -135,12 +135,12 @@ def restored(work: Work, result: Result, split: Split) -> keras.Model:
     Raises ExportError where the weights are missing, or do not give the recorded score.
     """
     from tuner import metrics
-    from tuner.trainers import plain
+    from tuner.trainers import plain, weights
 
     if result.weights is None or not result.weights.exists():
         raise ExportError(f"trial {result.trial.number}: its weights were not kept")
     network = plain.build(result.trial, split)
-    network.set_weights(plain.load_weights(result.weights))
+    network.set_weights(weights.load(result.weights))
     found = metrics.evaluate(split.task, split.y_validation, plain.predict(network, split.x_validation, split))
     score = found[work.objective.metric.removeprefix("val_")]
     if result.score is None or abs(score - result.score) > _TOLERANCE * max(1.0, abs(score)):

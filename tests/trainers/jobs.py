@@ -17,6 +17,7 @@ from tuner import metrics
 from tuner.data.split import Split
 from tuner.errors import DataError
 from tuner.metrics import Array
+from tuner.trainers import weights
 from tuner.trainers.work import Work
 from tuner.trial import Metrics, Result, Trial
 
@@ -37,7 +38,7 @@ def look(work: Work, result: Result) -> Looked:
     split = Split.open(work.split)
     assert result.weights is not None
     model = plain.build(result.trial, split)
-    model.set_weights(plain.load_weights(result.weights))
+    model.set_weights(weights.load(result.weights))
     prediction = plain.predict(model, split.x_validation, split)
     raw = np.asarray(model(np.asarray(split.x_validation)))
     scale, mean = split.preprocessing.target_scale, split.preprocessing.target_mean

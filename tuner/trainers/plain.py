@@ -9,11 +9,8 @@ XLA 3.7 s; several steps per call (`steps_per_execution`) gained nothing on top.
 
 from __future__ import annotations
 
-import os
-import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -21,10 +18,10 @@ from tuner import metrics, quiet
 from tuner.data.classes import weights_of_classes
 from tuner.data.split import Split
 from tuner.metrics import Array, Task
-from tuner.trainers.patience import Patience
+from tuner.trainers.course import Course
 from tuner.trainers.stacked import cache
 from tuner.trainers.work import Work
-from tuner.trial import Metrics, Report, Result, State, Trial, derive_seed
+from tuner.trial import Metrics, Report, Result, Trial, derive_seed
 from tuner.tunables import setting
 
 with quiet.stderr():
@@ -51,29 +48,14 @@ def fit(work: Work, trial: Trial, report: Callable[[Report], bool]) -> Result:
 
     Never raises for what the trial itself does wrong: that is a `failed` result with its traceback.
     """
-    start = time.perf_counter()
-    epochs = _Epochs(work, trial, report)
-    error = None
+    course, error = Course(work, trial), None
     try:
-        epochs.train()
-        state = epochs.state
+        _train(work, course, report)
     except Exception:  # noqa: BLE001 - whatever a model raises is this trial's failure, and is kept
-        state, error = State.FAILED, traceback.format_exc()
+        error = traceback.format_exc()
     finally:
         keras.utils.clear_session(free_memory=False)
-    found = work.objective.score(epochs.history, trial.first_epoch) if state is not State.FAILED else None
-    kept = epochs.best if state is State.COMPLETE and trial.retake == 0 else None
-    return Result(
-        trial=trial,
-        state=state,
-        score=found[0] if found else None,
-        best_epoch=found[1] if found else None,
-        history=tuple(epochs.history),
-        seconds=time.perf_counter() - start,
-        weights=save_weights(work.weights(trial), kept) if kept is not None else None,
-        error=error,
-        program=program(),
-    )
+    return course.result(program(), error)
 
 
 def program() -> dict[str, str]:
@@ -81,62 +63,39 @@ def program() -> dict[str, str]:
     return {"trainer": "plain", "keras": keras.__version__, "tensorflow": tf.__version__}
 
 
-class _Epochs:
-    """The epochs of one trial: what they gave, the weights of the best one, and how it ended."""
+def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None:
+    """Takes the course from its first epoch to its end."""
+    trial, split = course.trial, Split.open(work.split)
+    values = {"batch_size": work.training.batch_size, **trial.values}
+    keras.utils.set_random_seed(trial.seed)
+    size = int(setting(values, "batch_size"))
+    batches, steps = _batches(split, trial, size)
+    model = build(trial, split, _rates(trial, work.training.epochs, steps))
 
-    def __init__(self, work: Work, trial: Trial, report: Callable[[Report], bool]) -> None:
-        self.work, self.trial, self.report = work, trial, report
-        self.history: list[Metrics] = []
-        self.best: list[Array] | None = None
-        self.state = State.COMPLETE
-        self._patience = Patience(work.training.early_stopping, work.objective)
-
-    def train(self) -> None:
-        trial, split = self.trial, Split.open(self.work.split)
-        values = {"batch_size": self.work.training.batch_size, **trial.values}
-        keras.utils.set_random_seed(trial.seed)
-        size = int(setting(values, "batch_size"))
-        model = build(trial, split, self._rates(-(-len(split.x_train) // size)))
-        batches, steps = _batches(split, trial, size)
-        callback = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: self._ended(model, split, epoch + 1, logs or {})
-        )
-        model.fit(
-            batches,
-            steps_per_epoch=steps,
-            initial_epoch=trial.first_epoch - 1,
-            epochs=trial.last_epoch,
-            shuffle=False,
-            verbose=0,
-            callbacks=[callback],
-        )
-
-    def _rates(self, steps: int) -> Array | None:
-        """The learning rates from the trial's first epoch on, where they change; `steps` make an epoch."""
-        if schedule.is_constant(self.trial.values):
-            return None
-        whole = schedule.rates(self.trial.values, self.work.training.epochs * steps)
-        return whole[(self.trial.first_epoch - 1) * steps :]
-
-    def _ended(self, model: keras.Model, split: Split, epoch: int, logs: Metrics) -> None:
+    def ended(epoch: int, logs: Metrics | None) -> None:
         weights = model.get_weights()
-        now = {**_train_metrics(split, logs), **_validation_metrics(model, split)}
-        self.history.append(now)
-        # An infinity can sit in the weights while the loss is still finite.
-        if not all(np.isfinite(each).all() for each in [*weights, *now.values()]):
-            self.state = State.DIVERGED
-            model.stop_training = True
-            return
-        best = self.work.objective.score(self.history, self.trial.first_epoch)
-        if best is not None and best[1] == epoch:
-            self.best = weights
-        go_on = self.report(Report(self.trial.number, epoch, now))
-        tired = self._patience.runs_out(now[self.work.objective.metric])
-        if epoch == self.trial.last_epoch:
-            return
-        if not go_on:
-            self.state = State.PRUNED
-        model.stop_training = tired or not go_on
+        now = {**_train_metrics(split, logs or {}), **_validation_metrics(model, split)}
+        told = course.takes(now, all(np.isfinite(each).all() for each in weights), lambda: weights)
+        if told is not None:
+            course.judged(report(told))
+        model.stop_training = course.state is not None
+
+    model.fit(
+        batches,
+        steps_per_epoch=steps,
+        initial_epoch=trial.first_epoch - 1,
+        epochs=trial.last_epoch,
+        shuffle=False,
+        verbose=0,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=ended)],
+    )
+
+
+def _rates(trial: Trial, epochs: int, steps: int) -> Array | None:
+    """The learning rates from the trial's first epoch on, where they change; `steps` make one of the `epochs`."""
+    if schedule.is_constant(trial.values):
+        return None
+    return schedule.rates(trial.values, epochs * steps)[(trial.first_epoch - 1) * steps :]
 
 
 def build(trial: Trial, split: Split, rates: Array | None = None) -> keras.Model:
@@ -202,23 +161,3 @@ def _train_metrics(split: Split, logs: Metrics) -> dict[str, float]:
 def _validation_metrics(model: keras.Model, split: Split) -> dict[str, float]:
     found = metrics.evaluate(split.task, split.y_validation, predict(model, split.x_validation, split))
     return {f"val_{name}": value for name, value in found.items()}
-
-
-def save_weights(path: Path, weights: list[Array]) -> Path:
-    """Writes weights so that the file is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            np.savez(file, *weights)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
-
-
-def load_weights(path: Path) -> list[Array]:
-    with np.load(path, allow_pickle=False) as file:
-        return [file[name] for name in file.files]

@@ -1,0 +1,125 @@
+"""The course of one trial: which epoch is the best, how it ends, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tuner.sections import EarlyStopping, TrainingSection
+from tuner.trainers import weights
+from tuner.trainers.course import Course
+from tuner.trainers.work import Work
+from tuner.trial import Objective, Report, Result, State, Trial
+
+PROGRAM = {"trainer": "by hand"}
+NAN = float("nan")
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Callable[..., Course]:
+    def begun(epochs: int, patience: int | None = None, objective_epoch: str = "best", **more: int) -> Course:
+        rule = EarlyStopping(patience=patience) if patience else None
+        objective = Objective("val_loss", "minimize", objective_epoch)
+        work = Work(TrainingSection(early_stopping=rule), objective, tmp_path / "split", tmp_path / "weights")
+        return Course(work, Trial(7, {}, 0, epochs, **more))
+
+    return begun
+
+
+def train(course: Course, losses: Sequence[float], stop: int | None = None) -> list[Report]:
+    """Trains it to its end; after epoch n each of its weights is n. It is told to stop after epoch `stop`."""
+    reports = []
+    for epoch, loss in enumerate(losses, course.trial.first_epoch):
+        report = course.takes({"val_loss": loss}, True, lambda now=epoch: [np.full(2, now)])
+        if report is not None:
+            reports.append(report)
+            course.judged(report.epoch != stop)
+        if course.state is not None:
+            break
+    return reports
+
+
+def kept(result: Result) -> int:
+    """The epoch of the weights that were kept."""
+    assert result.weights is not None
+    (found,) = weights.load(result.weights)
+    return int(found[0])
+
+
+@pytest.mark.parametrize(
+    ("losses", "epoch", "best"),
+    [([3.0, 1.0, 2.0], "best", 2), ([3.0, 1.0, 1.0], "best", 2), ([1.0, 2.0, 3.0], "best", 1), ([1, 2, 3], "last", 3)],
+)
+def test_it_keeps_the_weights_of_the_epoch_that_the_objective_reads(
+    begin: Callable[..., Course], losses: list[float], epoch: str, best: int
+) -> None:
+    course = begin(3, objective_epoch=epoch)
+    reports = train(course, losses)
+    result = course.result(PROGRAM)
+    assert (result.state, result.best_epoch, result.score) == (State.COMPLETE, best, losses[best - 1])
+    assert kept(result) == best
+    assert reports == [Report(7, i, {"val_loss": loss}) for i, loss in enumerate(losses, 1)]
+    assert (result.history, result.error, result.program) == (tuple(r.metrics for r in reports), None, PROGRAM)
+
+
+def test_epochs_count_from_its_first(begin: Callable[..., Course]) -> None:
+    course = begin(6, first_epoch=4)
+    assert [report.epoch for report in train(course, [3.0, 1.0, 2.0])] == [4, 5, 6]
+    result = course.result(PROGRAM)
+    assert (result.best_epoch, kept(result)) == (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "patience", "stop", "state", "trained"),
+    [
+        (4, None, 2, State.PRUNED, 2),
+        (4, None, 4, State.COMPLETE, 4),  # too late
+        (4, 2, None, State.COMPLETE, 3),
+        (4, 2, 3, State.PRUNED, 3),  # at the epoch at which its patience runs out: the judge wins
+        (3, 2, 3, State.COMPLETE, 3),
+    ],
+)
+def test_how_it_ends(
+    begin: Callable[..., Course], epochs: int, patience: int | None, stop: int | None, state: State, trained: int
+) -> None:
+    course = begin(epochs, patience)
+    train(course, [1.0, 2.0, 3.0, 4.0], stop)
+    result = course.result(PROGRAM)
+    assert (result.state, len(result.history), result.score) == (state, trained, 1.0)
+    assert (result.weights is not None) == (state is State.COMPLETE)
+
+
+def test_whether_it_is_over_is_known_before_it_is_judged(begin: Callable[..., Course]) -> None:
+    for course, losses in ((begin(2), [2.0, 1.0]), (begin(9, patience=1), [1.0, 2.0])):
+        over = []
+        for loss in losses:
+            assert course.takes({"val_loss": loss}, True, list) is not None
+            over.append(course.over)
+            assert course.state is None
+            course.judged(True)
+        assert over == [False, True]
+
+
+@pytest.mark.parametrize(("last", "finite", "score"), [(NAN, True, 2.0), (float("inf"), True, 2.0), (1.0, False, 1.0)])
+def test_what_is_not_finite_has_diverged_and_is_not_reported(
+    begin: Callable[..., Course], last: float, finite: bool, score: float
+) -> None:
+    course = begin(2)
+    train(course, [2.0])
+    assert course.takes({"val_loss": last}, finite, list) is None
+    result = course.result(PROGRAM)
+    assert (result.state, len(result.history), result.score, result.weights) == (State.DIVERGED, 2, score, None)
+
+
+def test_a_retake_keeps_no_weights_and_one_that_failed_has_no_score(begin: Callable[..., Course]) -> None:
+    retake, failed = begin(1, retake=1), begin(3)
+    assert retake.takes({"val_loss": 1.0}, True, lambda: pytest.fail("of no use")) is not None
+    retake.judged(True)
+    assert (retake.result(PROGRAM).state, retake.result(PROGRAM).weights) == (State.COMPLETE, None)
+    train(failed, [1.0])
+    result = failed.result(PROGRAM, "Traceback")
+    assert (result.state, result.score, result.best_epoch, len(result.history)) == (State.FAILED, None, None, 1)
+    assert (result.error, result.weights) == ("Traceback", None)
