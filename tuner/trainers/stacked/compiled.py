@@ -7,11 +7,13 @@ TensorFlow's own function definitions; what XLA makes of it is in XLA's cache, a
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import tensorflow as tf
+from filelock import FileLock
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework import function_pb2
 from tensorflow.python.eager import context, execute
@@ -31,10 +33,14 @@ class Compiled:
         self._outputs: int | None = None
 
     def __call__(self, *arguments: Any) -> Any:
-        flat = tf.nest.flatten(arguments)
         if self._outputs is None:
-            self._outputs = self._define(arguments)
-        found = execute.execute(self._name.encode(), self._outputs, flat, (), context.context())
+            with _alone(self._file):
+                self._outputs = self._define(arguments)
+                return self._run(self._outputs, arguments)
+        return self._run(self._outputs, arguments)
+
+    def _run(self, outputs: int, arguments: tuple[Any, ...]) -> Any:
+        found = execute.execute(self._name.encode(), outputs, tf.nest.flatten(arguments), (), context.context())
         # The state comes back in the form in which it went in, and three more tensors with it.
         return tf.nest.pack_sequence_as((*arguments[:3], 0, 0, 0), found)
 
@@ -65,6 +71,25 @@ class Compiled:
         concrete = function.get_concrete_function(*specs)
         inner = concrete.graph.as_graph_def().library.function
         return _renamed([concrete.function_def, *inner], self._name)
+
+
+@contextmanager
+def _alone(graph: Path) -> Iterator[None]:
+    """Holds other workers that want the same program until it is compiled: what two compile at once is done twice."""
+    done = graph.with_suffix(".done")
+    lock = FileLock(graph.with_suffix(".lock"))
+    held = False
+    with suppress(OSError):  # where no lock can be had, each compiles its own
+        if not done.exists():
+            lock.acquire()
+            held = True
+    try:
+        yield
+        with suppress(OSError):
+            done.touch()
+    finally:
+        if held:
+            lock.release()
 
 
 def _renamed(functions: list[Any], name: str) -> Library:

@@ -14,8 +14,9 @@ _PROGRAM, _LAYER = 0.5, 0.2
 # Seconds for each layer of a step: at all, for a multiplication and an addition, for a weight in the optimizer, and for
 # an activation.
 _CALL, _FLOP, _WEIGHT, _ACTIVATION = 12e-6, 5.5e-12, 0.6e-9, 1.2e-9
-# How many trials share a program, in how many processes that each compile it.
-_TRIALS, _PROCESSES = 100, 2
+# How many trials share a program, in how many processes that each compile it, and in what share of searches: in the
+# others the program is in the cache.
+_TRIALS, _PROCESSES, _COLD = 100, 2, 0.5
 # Widths are padded to one of these, or to the widest of the study.
 _WIDTHS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 
@@ -80,7 +81,7 @@ def _depths(counts: Sequence[float], deepest: int, width: int, work: Workload) -
             if before < 0 < end:
                 continue
             trials = sum(counts[before + 1 : end + 1])
-            compiling = _PROGRAM + _LAYER * (end + 1) if trials else 0.0
+            compiling = _COLD * (_PROGRAM + _LAYER * (end + 1)) if trials else 0.0
             options.append((spent + compiling + trials * work.seconds(end, width) / _PROCESSES, (*chosen, end)))
         if options:
             best[end] = min(options)
