@@ -13,19 +13,17 @@ from tuner.home import Home, names
 
 
 def answer(order: Mapping[str, Any]) -> dict[str, Any]:
-    """By study, how many trials go to the plain trainer for each reason; nothing where there is no other trainer."""
-    try:
-        from tuner.trainers.stacked import expressible
-    except ImportError:
-        return {}
+    """By study, how many trials go to the plain trainer for each reason."""
     from tuner.drivers.sampling import Random
+    from tuner.trainers.stacked.plan import Rows, plan
 
     found = {}
     for name in sorted(names(Home(Path.cwd()))):
         study, split = opened(Home(Path.cwd()), name)
         sampler = Random(study.space, study.search.seed)
         values = [next(sampler.candidates(number)) for number in range(order["trials"])]
-        reasons = [expressible(each, split.task) for each in values]
+        programs = plan(study.space, study.training, Rows.of(split))
+        reasons = [programs.reason(each) for each in values]
         found[name] = dict(Counter(reason for reason in reasons if reason is not None))
     return found
 
