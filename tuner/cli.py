@@ -65,6 +65,7 @@ def cli(ctx: click.Context) -> None:
 @click.option("--data", metavar="FILE", help="Other rows than the study's: a .csv, .parquet or .npz file.")
 @click.option("--sampler", type=click.Choice(SAMPLERS), help="What proposes the next trial.")
 @click.option("--pruner", type=click.Choice(PRUNERS), help="What stops trials that look bad.")
+@click.option("--deterministic/--no-deterministic", default=None, help="The same search at any number of workers.")
 @click.option("--workers", type=click.IntRange(min=1), help="Trials in training at once.  [default: one a core]")
 @click.option("--fresh", is_flag=True, help="Begin a new search beside the one that there is.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON; progress goes to stderr.")
@@ -76,6 +77,7 @@ def search(
     data: str | None,
     sampler: str | None,
     pruner: str | None,
+    deterministic: bool | None,
     workers: int | None,
     fresh: bool,
     as_json: bool,
@@ -100,6 +102,7 @@ def search(
                 "seed": seed,
                 "sampler": sampler,
                 "pruner": pruner,
+                "deterministic": deterministic,
             }.items()
             if value is not None
         },

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tuner.data.split import Split
 
 # The settings that an option of the command replaces.
-_OPTIONS = ("search.seed", "search.sampler", "search.pruner")
+_OPTIONS = ("search.seed", "search.sampler", "search.pruner", "search.deterministic")
 
 # Seconds that the record may take to be complete, once the search has ended.
 _GRACE, _HURRIED = 60.0, 5.0
@@ -85,8 +85,14 @@ def _go_on(found: Search, changes: Mapping[str, str]) -> str:
     options = [key for key in changes if key in _OPTIONS]
     if len(options) < len(changes):
         return "nothing was changed; put it back as it was"
-    given = " ".join(f"--{key.removeprefix('search.')} {before[key]}" for key in options)
+    given = " ".join(_option(key.removeprefix("search."), before[key]) for key in options)
     return f"go on with: tuner search {found.label} {given}"
+
+
+def _option(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name} {value}"
 
 
 def _changes(found: Search, study: Study, split: Split) -> dict[str, str]:

@@ -63,6 +63,8 @@ def search(
         known = ledger.driver_state(found)
         driver = drivers.build(study, work.objective, record.results, record.waiting, known, record.next_number)
         watch.begins(found.label, study, split, record)
+        if not (record.results or record.waiting or repeats(study, workers)):
+            watch.say("note: each trial of this search replays, the search does not; with --deterministic it would")
         ended = loop(study, record, driver, trainer, tracker, watch, stop, late)
         if ended == "stopped":
             return Outcome(found.label, ended, None)
@@ -97,6 +99,11 @@ def loop(
         raise failures.error()
     left = study.search.trials > len(record.results)
     return "stopped" if stop() else "time" if left and late() else budget.ended
+
+
+def repeats(study: Study, room: int) -> bool:
+    """Whether a search comes out the same again, with room for that many trials at once."""
+    return room == 1 or study.search.deterministic or not study.search.learns
 
 
 class Budget:

@@ -159,6 +159,12 @@ class SearchSection(Section):
     trials: Count = Field(100, description="how many in all, those of earlier commands included")
     time: Annotated[str, AfterValidator(_duration)] | None = Field(None, description="a limit for one command, as 10m")
     seed: Seed = Field(0, description="decides the proposals and the seed of each trial")
+    deterministic: bool = Field(False, description="the same trials at any number of workers, after interruptions too")
     keep_models: Count = Field(5, description="the models of that many best trials are kept")
     finalists: Count = Field(3, description="the best trials that are trained again with fresh seeds")
     max_failures: Count = Field(10, description="that many failed trials in a row end the search")
+
+    @property
+    def learns(self) -> bool:
+        """Whether what a trial comes to has a say in later ones."""
+        return bool(self.sampler == "tpe" or self.pruner != "none")

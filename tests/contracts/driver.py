@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,15 +98,10 @@ class Life:
         self.histories |= {trial.number: [] for trial in trials}
         self._keep()
 
-    def epoch(self) -> None:
-        """One epoch of every running trial, judged together; those that end are told."""
-        reports = []
-        for number, trial in self.running.items():
-            self.histories[number].append({"val_accuracy": made_up(trial, len(self.histories[number]) + 1)})
-            reports.append(Report(number, len(self.histories[number]), self.histories[number][-1]))
-        verdict = self.driver.judge(reports)
-        assert verdict <= self.running.keys(), "judge names trials that are not running"
-        self.stopped |= {number: len(self.histories[number]) for number in verdict}
+    def epoch(self, numbers: Iterable[int] | None = None) -> None:
+        """One epoch of running trials, of all or of those `numbers`, judged together; those that end are told."""
+        reports = [self.report(number) for number in list(self.running if numbers is None else numbers)]
+        verdict = self.judge(reports)
         for report in reports:
             trial = self.running[report.trial]
             if not math.isfinite(report.metrics["val_accuracy"]):
@@ -118,7 +113,19 @@ class Life:
                 self.end(trial, State.FAILED)
             elif report.epoch == trial.last_epoch:
                 self.end(trial, State.COMPLETE)
+
+    def report(self, number: int) -> Report:
+        """The next epoch of a running trial."""
+        history = self.histories[number]
+        history.append({"val_accuracy": made_up(self.running[number], len(history) + 1)})
+        return Report(number, len(history), history[-1])
+
+    def judge(self, reports: Sequence[Report]) -> set[int]:
+        verdict = self.driver.judge(reports)
+        assert verdict <= self.running.keys(), "judge names trials that are not running"
+        self.stopped |= {number: len(self.histories[number]) for number in verdict}
         self._keep()
+        return verdict
 
     def end(self, trial: Trial, state: State) -> None:
         self.tell(outcome(trial, state, self.histories[trial.number]))

@@ -57,8 +57,18 @@ def build(
     `next_number` is the lowest number that no trial ever had, where that is known: a deleted trial keeps its number.
     """
     from tuner.drivers.optuna import OptunaDriver
+    from tuner.drivers.ordered import WINDOW, Ordered
 
-    return OptunaDriver(study, objective, told, asked, state or {}, next_number)
+    known = state or {}
+    trials = [*(result.trial for result in told), *asked]
+    following = max([next_number, known.get("next", 0), *(trial.number + 1 for trial in trials)])
+    if not (study.search.deterministic and study.search.learns):
+        return OptunaDriver(study, objective, told, asked, known, following)
+
+    def optuna(told: Sequence[Result], asked: Sequence[Trial]) -> Driver:
+        return OptunaDriver(study, objective, told, asked, known, following, WINDOW)
+
+    return Ordered(optuna, told, asked, following, WINDOW)
 
 
 def importance(study: Study, objective: Objective, results: Sequence[Result]) -> dict[str, float]:

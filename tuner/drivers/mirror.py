@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tuner.drivers.distributions import asked_about, decode, distribution, encode
@@ -65,6 +66,30 @@ def _curve(result: Result, objective: Objective) -> dict[int, float]:
     return {epoch: value for epoch, value in values.items() if math.isfinite(value)}
 
 
+class _Places(InMemoryStorage):  # type: ignore[misc]
+    """Where Optuna keeps its trials. Hyperband looks here, past the study, so that this is where some are hidden."""
+
+    _hidden: tuple[int, Container[int]] | None = None
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        trials: list[FrozenTrial] = super().get_all_trials(study_id, deepcopy, states)
+        if self._hidden is None:
+            return trials
+        end, but = self._hidden
+        return [trial for trial in trials if trial.number < end and trial.number not in but]
+
+    @contextmanager
+    def only(self, end: int, but: Container[int]) -> Iterator[None]:
+        """Shows no place from `end` on, and none in `but`."""
+        self._hidden = end, but
+        try:
+            yield
+        finally:
+            self._hidden = None
+
+
 class Mirror:
     """Optuna's study. Trials are entered in the order of their places."""
 
@@ -73,8 +98,11 @@ class Mirror:
         # Only a sampler that learns looks at values, and copying them is most of what a trial costs.
         self._learns = learns
         self._distributions: dict[str, BaseDistribution] = {}
+        self._storage = _Places()
         with _quiet():
-            self._study = optuna.create_study(direction=goal, pruner=_pruner(pruner, epochs), study_name=_NAME)
+            self._study = optuna.create_study(
+                storage=self._storage, direction=goal, pruner=_pruner(pruner, epochs), study_name=_NAME
+            )
         self._scratch: int = self._study.ask().number  # never ends and has no values
 
     @property
@@ -95,12 +123,17 @@ class Mirror:
             running.report(value, epoch)
         self._study.tell(running, outcome.score, outcome.state)
 
-    def prunes(self, place: int, curve: Mapping[int, float]) -> bool:
-        """Whether a running trial should stop at the last epoch of `curve`, its objective by epoch."""
+    def prunes(self, place: int, curve: Mapping[int, float], beside: Container[int] | None = None) -> bool:
+        """Whether a running trial should stop at the last epoch of `curve`, its objective by epoch.
+
+        With `beside`, the places of what ran when it was entered, as it was then: nothing that came or ended since
+        counts.
+        """
         # Epochs are the study's business only when the trial has ended: a trial that trains again reports anew.
         trial = copy.copy(self._at(place))
         trial.intermediate_values = dict(curve)
-        return bool(self._study.pruner.prune(self._study, trial))
+        with nullcontext() if beside is None else self._storage.only(place, beside):
+            return bool(self._study.pruner.prune(self._study, trial))
 
     def marks(self, place: int) -> dict[str, Any]:
         """What the pruner has written on a trial: the rungs that it reached, and its values there."""

@@ -44,19 +44,26 @@ class OptunaDriver:
         told: Sequence[Result],
         asked: Sequence[Trial],
         state: Mapping[str, Any],
-        next_number: int = 0,
+        next_number: int,
+        window: int | None = None,
     ) -> None:
+        """With a `window`, a verdict on trial n counts only what trials up to n − window came to.
+
+        That is as it was when trial n was proposed, where results are told as `Ordered` tells them.
+        """
         search = study.search
         self._space, self._seed, self._epochs = study.space, search.seed, study.training.epochs
         self._objective, self._pruner = objective, search.pruner
         self._size = study.space.size
         self._mirror = Mirror(study.space, objective.goal, search.pruner, self._epochs, search.sampler == "tpe")
         self._sampler = self._sampler_named(search.sampler)
+        self._window = window
+        self._place: dict[int, int] = {}
         self._running: dict[int, _Running] = {}
         self._ended: dict[int, tuple[Values, Outcome]] = {}
         self._twins: dict[str, int] = {}
         self._changed: dict[str, Any] = {}
-        self._next = max([next_number, state.get("next", 0), *(t.number + 1 for t in _trials(told, asked))])
+        self._next = next_number
         self._rebuild(told, asked, state)
 
     def ask(self, n: int) -> Batch:
@@ -77,7 +84,6 @@ class OptunaDriver:
         each = self._running[number]
         outcome = Outcome.of(result, self._objective)
         self._mirror.leave(each.running, outcome)
-        self._note(each)
         del self._running[number]
         self._ended[number] = (dict(result.trial.values), outcome)
 
@@ -100,6 +106,7 @@ class OptunaDriver:
     def _begin(self, values: Values) -> Trial:
         trial = self._trial(values)
         self._running[trial.number] = each = _Running(trial, self._mirror.enter(values))
+        self._place[trial.number] = each.running.number
         self._twins[trial.key] = trial.number
         self._next += 1
         self._changed |= {"next": self._next, "places": self._mirror.places}
@@ -143,11 +150,17 @@ class OptunaDriver:
     def _judge(self, each: _Running, epoch: int) -> None:
         before = self._mirror.marks(each.running.number)
         each.judged = epoch
-        if self._mirror.prunes(each.running.number, each.curve):
+        if self._mirror.prunes(each.running.number, each.curve, self._beside(each.trial.number)):
             each.stopped = epoch
         # Successive halving and Hyperband decide at rungs and mark each; the median decides at every epoch, markless.
         if each.stopped or self._pruner == "median" or self._mirror.marks(each.running.number) != before:
             self._note(each)
+
+    def _beside(self, number: int) -> set[int] | None:
+        """The places of the trials that a verdict on this one must not see, though they were proposed before it."""
+        if self._window is None:
+            return None
+        return {self._place[n] for n in range(number - self._window + 1, number) if n in self._place}
 
     # What is kept, and how it is read back
 
@@ -161,10 +174,12 @@ class OptunaDriver:
         }
 
     def _rebuild(self, told: Sequence[Result], asked: Sequence[Trial], state: Mapping[str, Any]) -> None:
-        trials = {trial.number: trial for trial in _trials(told, asked)}
+        trials = {trial.number: trial for trial in [*(result.trial for result in told), *asked]}
         self._twins = {trial.key: number for number, trial in trials.items()}
         self._ended = {r.trial.number: (dict(r.trial.values), Outcome.of(r, self._objective)) for r in told}
-        for kind, number in _places(trials, state):
+        for place, (kind, number) in enumerate(_places(trials, state), start=1):
+            if kind == "trial":
+                self._place[number] = place
             known = state.get(f"trial/{number}", {}) if kind == "trial" else {}
             if number in self._ended:
                 self._mirror.put_back(*self._ended[number], known.get("marks", {}))
@@ -176,10 +191,6 @@ class OptunaDriver:
                 self._mirror.put_back_gap()
         for each in self._running.values():
             each.running = self._mirror.resume()
-
-
-def _trials(told: Sequence[Result], asked: Sequence[Trial]) -> list[Trial]:
-    return [*(result.trial for result in told), *asked]
 
 
 def _places(numbers: Iterable[int], state: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
