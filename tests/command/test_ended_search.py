@@ -23,6 +23,7 @@ def test_a_search_says_a_line_a_trial_and_what_it_found(home: Path) -> None:
     assert "majority class" in said
     assert "logistic regression" in said
     assert "test rows seen once" in said
+    assert said.count("with --deterministic it would") == 1
     for following in ("tuner show small", "tuner ui", "tuner export small"):
         assert following in said
 
@@ -47,6 +48,7 @@ def test_the_same_command_again_says_that_it_is_done_and_looks_no_second_time(ho
     before = shown(home)
     said = tuner(home, "search", "small")
     assert "nothing left to train: 6 of 6 done" in said
+    assert "--deterministic" not in said
     assert "test rows seen once" in said
     assert shown(home) == before
 
