@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -106,6 +107,8 @@ class Life:
     def __init__(self, ledger: Ledger, fate: Callable[[Trial], Result] | None = None) -> None:
         self.ledger, self.trainer, self.tracker, self.watch = ledger, Trains(fate or self.scored), Records(), Says()
         self.orders: list[packaging.Order] = []
+        self.doubts = False  # whether the champion's weights are found wanting the first time
+        self.plain = Trains(self.scored)
 
     @property
     def folder(self) -> Path:
@@ -122,8 +125,15 @@ class Life:
         kept = weights if trial.retake == 0 else None
         return Result(trial, State.COMPLETE, units / 512, 1, history, 0.1, weights=kept)
 
+    def alone(self, work: Any, say: Any) -> Any:
+        return self.plain
+
     def pack(self, order: packaging.Order, folder: Path, stop: Any) -> Verdict:
         self.orders.append(order)
+        if self.doubts:
+            self.doubts = False
+            number = order.champion.trial.number
+            raise packaging.Unfaithful((number,), f"trial {number}: is not what it was")
         for result in order.kept:
             assert result.weights is not None
             assert result.weights.exists()
@@ -147,7 +157,9 @@ class Life:
             ended = search.loop(wanted, record, driver, self.trainer, self.tracker, self.watch, stop, late)
             if ended == "stopped":
                 return ended, None
-            ending = Conclusion(record, wanted, work, self.trainer, self.tracker, self.watch, stop, self.pack)
+            ending = Conclusion(
+                record, wanted, work, self.trainer, self.tracker, self.watch, stop, self.pack, self.alone
+            )
             return ended, ending.conclude(ended)
 
     @property
@@ -319,6 +331,28 @@ def test_a_trial_that_gives_another_score_now_is_passed_over(ledger: Ledger) -> 
     _, verdict = life.type(trials=4)
     assert verdict.champion != changed
     assert f"trial {changed} does not give its score again here, and is passed over" in life.watch.lines
+
+
+def test_one_whose_weights_are_not_in_keras_what_they_were_in_a_stack_is_trained_by_the_plain_trainer(
+    ledger: Ledger,
+) -> None:
+    life = Life(ledger)
+    life.doubts = True
+    life.plain = Trains(lambda trial: replace(life.scored(trial), score=0.0))
+    life.type(trials=4, finalists=2, keep_models=3)
+    before, after = life.orders
+    number = before.champion.trial.number
+    assert f"trial {number}: is not what it was; the plain trainer trains it again" in life.watch.lines
+    assert life.plain.trained == [before.champion.trial]
+    # In its place among the kept ones, with the score that the plain trainer gives it; the others are as they were.
+    assert [result.trial.number for result in after.kept] == [*(r.trial.number for r in before.kept[1:]), number]
+    assert after.kept[-1].score == 0.0
+    assert after.kept[:-1] == before.kept[1:]
+
+
+def test_what_is_unfaithful_survives_the_way_from_a_worker() -> None:
+    error = pickle.loads(pickle.dumps(packaging.Unfaithful((3, 5), "trial 3: off", "trial 5: off")))  # noqa: S301
+    assert (error.trials, error.problems) == ((3, 5), ("trial 3: off", "trial 5: off"))
 
 
 def test_a_verdict_does_not_outlive_a_change_of_its_trials(ledger: Ledger) -> None:

@@ -16,6 +16,7 @@ from tuner.ledger.reading import retaken
 from tuner.study import Study
 from tuner.trackers import Closing, Tracker
 from tuner.trainers import Stop, Trainer, processes
+from tuner.trainers.pool import PoolTrainer
 from tuner.trainers.work import Work
 from tuner.trial import Batch, Objective, Result, State, Trial, derive_seed
 from tuner.watch import Watch
@@ -26,6 +27,10 @@ RETAKES = 2
 
 def packed_in_a_worker(order: packaging.Order, folder: Path, stop: Stop) -> Verdict:
     return processes.call(packaging.pack, order, folder, stop=stop)
+
+
+def plain_trainer(work: Work, say: Callable[[str], None]) -> Trainer:
+    return PoolTrainer(work, say=say, trainer="plain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Conclusion:
     watch: Watch
     stop: Stop
     pack: Callable[[packaging.Order, Path, Stop], Verdict] = packed_in_a_worker
+    plain: Callable[[Work, Callable[[str], None]], Trainer] = plain_trainer
 
     def conclude(self, ended: str) -> Verdict | None:
         """Names the champion and scores it on the test rows, once; None where `stop()` came in between.
@@ -77,6 +83,13 @@ class Conclusion:
         kept = self._with_weights(kept)
         if self.stop():
             return None
+        try:
+            return self._elect(finalists, kept, ended)
+        except packaging.Unfaithful as error:
+            return self._elect(finalists, self._by_plain(kept, error), ended)
+
+    def _elect(self, finalists: list[Result], kept: list[Result], ended: str) -> Verdict | None:
+        """Names the champion among the finalists, packs the models, and scores it."""
         numbers = {finalist.trial.number for finalist in finalists}
         standing = [result for result in kept if result.trial.number in numbers]
         if not standing:
@@ -146,7 +159,18 @@ class Conclusion:
                 self.watch.say(f"trial {result.trial.number} does not give its score again here, and is passed over")
         return whole
 
-    def _train(self, trials: list[Trial]) -> Iterator[Result]:
+    def _by_plain(self, kept: list[Result], error: packaging.Unfaithful) -> list[Result]:
+        """The kept ones, best first, with those trained anew one by one whose weights are not in Keras what they were
+        in a stack. Their scores are then those of the plain trainer.
+        """
+        for problem in error.problems:
+            self.watch.say(f"{problem}; the plain trainer trains it again")
+        trials = [result.trial for result in kept if result.trial.number in error.trials]
+        again = self._train(trials, self.plain(self.work, self.watch.say))
+        whole = [result for result in kept if result.trial.number not in error.trials]
+        return self.work.objective.ranked([*whole, *(result for result in again if result.weights is not None)])
+
+    def _train(self, trials: list[Trial], trainer: Trainer | None = None) -> Iterator[Result]:
         queue = list(trials)
 
         def ask(n: int) -> Batch:
@@ -154,7 +178,7 @@ class Conclusion:
             return Batch(tuple(taken), more=bool(queue))
 
         judge = self.watch.judges(lambda reports: set())
-        for result in self.trainer.run(self.watch.asks(ask), judge, self.stop):
+        for result in (trainer or self.trainer).run(self.watch.asks(ask), judge, self.stop):
             self.watch.retrained(result)
             yield result
 

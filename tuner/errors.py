@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class TunerError(Exception):
@@ -19,7 +20,7 @@ class TunerError(Exception):
         self.problems: tuple[str, ...] = tuple(_one_line(problem) for problem in problems)
         super().__init__("\n".join(self.problems))
 
-    def __reduce__(self) -> tuple[type[TunerError], tuple[str, ...]]:
+    def __reduce__(self) -> tuple[type[TunerError], tuple[Any, ...]]:
         """Problems stay apart on the way from another process."""
         return type(self), self.problems
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from tuner import evaluate, plots
 from tuner.data.split import Split
 from tuner.errors import ExportError
 from tuner.evaluate import Verdict
+from tuner.metrics import Array, Task
 from tuner.trainers.work import Work
 from tuner.trial import Objective, Result
 from tuner.versions import versions
@@ -32,6 +33,17 @@ FORMAT = 1
 
 # Weights that give another validation score than the one in the record are not those of the record.
 _TOLERANCE = 1e-5
+
+
+class Unfaithful(ExportError):
+    """Weights that came from a stack do not give in Keras what they gave there. `trials` are the numbers."""
+
+    def __init__(self, trials: tuple[int, ...], *problems: str) -> None:
+        super().__init__(*problems)
+        self.trials = trials
+
+    def __reduce__(self) -> tuple[type[Unfaithful], tuple[Any, ...]]:
+        return type(self), (self.trials, *self.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +79,14 @@ def folder_of(search: Path, trial: int) -> Path:
 def pack(order: Order, search: Path) -> Verdict:
     """Packs the kept trials and the champion into the folder of the search, and scores the champion.
 
-    Raises ExportError where a model does not give the score that is in the record.
+    Raises Unfaithful, before anything is written, where weights from a stack do not give in Keras what is recorded, and
+    ExportError where others do not.
     """
     from tuner.models import pyfunc
     from tuner.trainers import plain
 
     work, split = order.subject.work, Split.open(order.subject.work.split)
+    _check(work, [*order.kept, order.champion], split)
     for result in order.kept:
         model(order.subject, result, folder_of(search, result.trial.number))
     champion = order.champion
@@ -129,30 +143,66 @@ def model(subject: Subject, result: Result, folder: Path) -> Path:
     return settle(unfinished, folder)
 
 
+def _check(work: Work, results: Iterable[Result], split: Split) -> None:
+    """Raises Unfaithful with every trial of a stack that is not in Keras what the record says."""
+    lines: dict[int, str] = {}
+    for result in results:
+        if result.program.get("trainer") == "stacked":
+            try:
+                restored(work, result, split)
+            except ExportError as error:
+                lines[result.trial.number] = str(error)
+    if lines:
+        raise Unfaithful(tuple(lines), *lines.values())
+
+
 def restored(work: Work, result: Result, split: Split) -> keras.Model:
     """The network of a trial with the weights of its best epoch.
 
     Raises ExportError where the weights are missing, or do not give the recorded score.
     """
-    from tuner import metrics
-    from tuner.trainers import plain, weights
+    import numpy as np
+
+    from tuner.trainers import plain, readings, weights
 
     if result.weights is None or not result.weights.exists():
         raise ExportError(f"trial {result.trial.number}: its weights were not kept")
     network = plain.build(result.trial, split)
     network.set_weights(weights.load(result.weights))
-    found = metrics.evaluate(split.task, split.y_validation, plain.predict(network, split.x_validation, split))
-    score = found[work.objective.metric.removeprefix("val_")]
-    if result.score is None or abs(score - result.score) > _TOLERANCE * max(1.0, abs(score)):
+    raw = plain.outputs(network, split.x_validation)
+    kept = weights.outputs(result.weights)
+    if kept is not None and not np.allclose(raw, kept, rtol=_TOLERANCE, atol=_TOLERANCE):
         raise ExportError(
-            f"trial {result.trial.number}: its weights give {work.objective.metric} {score}, the record says "
-            f"{result.score}. Type: tuner replay, which trains it again"
+            f"trial {result.trial.number}: in Keras its predictions are up to {abs(raw - kept).max():.1e} away from "
+            "those that it was scored by"
         )
+    found = readings.validation(split, raw)
+    recorded = result.history[(result.best_epoch or 0) - result.trial.first_epoch]
+    for name in ("val_loss", work.objective.metric):
+        if abs(found[name] - recorded[name]) > _slack(name, found[name], split, raw):
+            raise ExportError(
+                f"trial {result.trial.number}: its weights give {name} {found[name]}, the record says "
+                f"{recorded[name]}. Type: tuner replay, which trains it again"
+            )
     return network
 
 
+def _slack(name: str, value: float, split: Split, raw: Array) -> float:
+    """How far a metric may be from the recorded one: a row on the threshold between two classes may fall either way."""
+    import numpy as np
+
+    if name != "val_accuracy":
+        return _TOLERANCE * max(1.0, abs(value))
+    if split.task is Task.BINARY:
+        margins = abs(raw[:, 0] - 0.5)
+    else:
+        first, second = np.sort(raw, axis=1)[:, :-3:-1].T
+        margins = first - second
+    return float((margins <= 2 * _TOLERANCE).mean()) + 1e-9
+
+
 def _draw(order: Order, split: Split, network: keras.Model, folder: Path) -> Path:
-    from tuner.metrics import Task, classes_of
+    from tuner.metrics import classes_of
     from tuner.trainers import plain
 
     shutil.rmtree(folder, ignore_errors=True)

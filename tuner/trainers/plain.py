@@ -14,10 +14,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tuner import metrics, quiet
+from tuner import quiet
 from tuner.data.classes import weights_of_classes
 from tuner.data.split import Split
 from tuner.metrics import Array, Task
+from tuner.trainers import readings
 from tuner.trainers.course import Course
 from tuner.trainers.stacked import cache
 from tuner.trainers.work import Work
@@ -74,7 +75,10 @@ def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None
 
     def ended(epoch: int, logs: Metrics | None) -> None:
         weights = model.get_weights()
-        now = {**_train_metrics(split, logs or {}), **_validation_metrics(model, split)}
+        read = dict(logs or {})
+        second = read["mae" if split.task is Task.REGRESSION else "accuracy"]
+        now = readings.train(split, float(read["plain_loss"]), float(second))
+        now |= readings.validation(split, _in_parts(split.x_validation, model.predict_on_batch))
         told = course.takes(now, all(np.isfinite(each).all() for each in weights), lambda: weights)
         if told is not None:
             course.judged(report(told))
@@ -106,14 +110,17 @@ def build(trial: Trial, split: Split, rates: Array | None = None) -> keras.Model
 
 def predict(model: keras.Model, x: Array, split: Split) -> Array:
     """The model's predictions for transformed rows, in the target's own units; see `tuner.metrics` for shapes."""
-    parts = [model.predict_on_batch(np.asarray(x[i : i + _ROWS])) for i in range(0, len(x), _ROWS)]
-    raw: Array = np.concatenate(parts)
-    if split.task is Task.MULTICLASS:
-        return raw
-    flat: Array = raw[:, 0]
-    if split.task is Task.REGRESSION:
-        return np.asarray(split.preprocessing.restored(flat))
-    return flat
+    return readings.predictions(split, outputs(model, x))
+
+
+def outputs(model: keras.Model, x: Array) -> Array:
+    """What the network gives for transformed rows, (rows, outputs). Nothing is traced, which for one look is faster."""
+    return _in_parts(x, lambda rows: np.asarray(model(rows, training=False)))
+
+
+def _in_parts(x: Array, of: Callable[[Array], Array]) -> Array:
+    found: Array = np.concatenate([of(np.asarray(x[i : i + _ROWS])) for i in range(0, len(x), _ROWS)])
+    return found
 
 
 def _batches(split: Split, trial: Trial, size: int) -> tuple[tf.data.Dataset, int]:
@@ -124,7 +131,7 @@ def _batches(split: Split, trial: Trial, size: int) -> tuple[tf.data.Dataset, in
     """
     rows = len(split.x_train)
     steps = -(-rows // size)
-    whole = [tf.constant(split.x_train), tf.constant(_targets(split))]
+    whole = [tf.constant(split.x_train), tf.constant(readings.targets(split))]
     if setting(trial.values, "class_weight") == "balanced":
         whole.append(tf.constant(weights_of_classes(split)[split.y_train.astype(np.int64)]))
 
@@ -139,25 +146,3 @@ def _batches(split: Split, trial: Trial, size: int) -> tuple[tf.data.Dataset, in
 
     epochs = tf.data.Dataset.range(trial.first_epoch, trial.last_epoch + 1)
     return epochs.flat_map(batches_of).map(lambda chosen: tuple(tf.gather(each, chosen) for each in whole)), steps
-
-
-def _targets(split: Split) -> Array:
-    """What the network is trained towards, shape (rows, 1): class numbers, or standardised values."""
-    if split.task is Task.REGRESSION:
-        return split.preprocessing.scaled(split.y_train)[:, None]
-    targets: Array = split.y_train.astype(np.float32 if split.task is Task.BINARY else np.int32)
-    return targets[:, None]
-
-
-def _train_metrics(split: Split, logs: Metrics) -> dict[str, float]:
-    """The means over the epoch's steps, dropout on, in the target's own units."""
-    if split.task is not Task.REGRESSION:
-        return {"loss": float(logs["plain_loss"]), "accuracy": float(logs["accuracy"])}
-    scale = float(split.preprocessing.target_scale)
-    squared = float(logs["plain_loss"]) * scale**2
-    return {"loss": squared, "mae": float(logs["mae"]) * scale, "rmse": squared**0.5}
-
-
-def _validation_metrics(model: keras.Model, split: Split) -> dict[str, float]:
-    found = metrics.evaluate(split.task, split.y_validation, predict(model, split.x_validation, split))
-    return {f"val_{name}": value for name, value in found.items()}
