@@ -86,11 +86,12 @@ def pack(order: Order, search: Path) -> Verdict:
     from tuner.trainers import plain
 
     work, split = order.subject.work, Split.open(order.subject.work.split)
-    _check(work, [*order.kept, order.champion], split)
+    networks = _restored(work, [*order.kept, order.champion], split)
     for result in order.kept:
-        model(order.subject, result, folder_of(search, result.trial.number))
+        number = result.trial.number
+        _write(order.subject, result, split, networks[number], folder_of(search, number))
     champion = order.champion
-    network = restored(work, champion, split)
+    network = networks[champion.trial.number]
     verdict = evaluate.verdict(
         split,
         work.objective,
@@ -111,10 +112,13 @@ def pack(order: Order, search: Path) -> Verdict:
 
 def model(subject: Subject, result: Result, folder: Path) -> Path:
     """Writes the model of a trial, its manifest and its learning curves as one folder, whole or not at all."""
+    split = Split.open(subject.work.split)
+    return _write(subject, result, split, restored(subject.work, result, split), folder)
+
+
+def _write(subject: Subject, result: Result, split: Split, network: keras.Model, folder: Path) -> Path:
     from tuner.models.raw import raw_model
 
-    split = Split.open(subject.work.split)
-    network = restored(subject.work, result, split)
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -143,17 +147,23 @@ def model(subject: Subject, result: Result, folder: Path) -> Path:
     return settle(unfinished, folder)
 
 
-def _check(work: Work, results: Iterable[Result], split: Split) -> None:
-    """Raises Unfaithful with every trial of a stack that is not in Keras what the record says."""
+def _restored(work: Work, results: Iterable[Result], split: Split) -> dict[int, keras.Model]:
+    """The networks of trials by number. Raises Unfaithful with all from a stack that are not what the record says."""
+    networks: dict[int, keras.Model] = {}
     lines: dict[int, str] = {}
     for result in results:
-        if result.program.get("trainer") == "stacked":
-            try:
-                restored(work, result, split)
-            except ExportError as error:
-                lines[result.trial.number] = str(error)
+        number = result.trial.number
+        if number in networks or number in lines:
+            continue
+        try:
+            networks[number] = restored(work, result, split)
+        except ExportError as error:
+            if result.program.get("trainer") != "stacked":
+                raise
+            lines[number] = str(error)
     if lines:
         raise Unfaithful(tuple(lines), *lines.values())
+    return networks
 
 
 def restored(work: Work, result: Result, split: Split) -> keras.Model:
