@@ -1,0 +1,114 @@
+"""Programs on disk: found whatever was traced before them, whole or not at all, and no more than the limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tuner.trainers.stacked import cache
+
+# Trains an epoch in each of two programs, in the order given, and prints what they gave.
+TRAIN = """
+import json, sys
+from pathlib import Path
+from tuner.trainers import plain
+plain.begin()
+from tuner.data.split import Split
+from tuner.space import Choice, Space
+from tuner.study import TrainingSection
+from tuner.trainers.stacked import key_of
+from tuner.trainers.stacked.engine import XlaEngine
+from tuner.trainers.stacked.plan import Plan, Rows, plan
+from tuner.trial import Trial
+split = Split.open(Path(sys.argv[1]))
+space = Space((Choice(name="layers", options=(0, 1)), Choice(name="units", options=(4,))))
+engine = XlaEngine(plan(space, TrainingSection(epochs=2, batch_size=64), Rows.of(split)), split)
+found = {}
+for layers in map(int, sys.argv[2:]):
+    trial = Trial(layers, {"layers": layers, "units": 4}, 7, 2)
+    stack = engine.stack(trial)
+    stack.admit(trial)
+    found[layers] = stack.epoch()[key_of(trial)].metrics
+print(json.dumps(found, sort_keys=True))
+"""
+
+
+def train(split: Path, folder: Path, *layers: int) -> dict[str, dict[str, float]]:
+    done = subprocess.run(
+        [sys.executable, "-c", TRAIN, str(split), *map(str, layers)],
+        env={**os.environ, "TUNER_CACHE": str(folder)},
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    return json.loads(done.stdout)
+
+
+def files(folder: Path, suffix: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob(f"*{suffix}")}
+
+
+def test_a_program_is_found_again_whatever_was_traced_before_it(
+    saved_split: Callable[[str], Path], tmp_path: Path
+) -> None:
+    first = train(saved_split("wine"), tmp_path, 0, 1)
+    graphs, compiled = files(tmp_path, ".graph"), files(tmp_path, ".pb")
+    assert len(graphs) == len(compiled) == 2
+    # One that was torn is traced again, under the same name and to the same graph.
+    torn = next(tmp_path.rglob("*.graph"))
+    torn.write_bytes(torn.read_bytes()[:100])
+    assert train(saved_split("wine"), tmp_path, 1, 0) == first
+    assert files(tmp_path, ".graph") == graphs
+    assert files(tmp_path, ".pb") == compiled
+
+
+def test_without_a_folder_to_keep_them_in_programs_are_compiled_all_the_same(
+    saved_split: Callable[[str], Path], tmp_path: Path
+) -> None:
+    blocked = tmp_path / "a file"
+    blocked.touch()
+    assert train(saved_split("wine"), blocked, 0).keys() == {"0"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path))
+    for name in ("XLA_FLAGS", "TF_XLA_FLAGS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_flags_of_ones_own_come_last_so_that_they_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=3")
+    cache.prepare()
+    cache.prepare()  # a worker inherits what the server from which it is forked has set
+    flags = os.environ["XLA_FLAGS"].split()
+    assert flags[-1] == "--xla_backend_optimization_level=3"
+    assert len(flags) == len(set(flags)) == 3
+    assert f"--tf_xla_persistent_cache_directory={cache.programs()}" in os.environ["TF_XLA_FLAGS"].split()
+    assert cache.programs().is_relative_to(folder)
+
+
+def test_the_oldest_go_when_there_are_too_many(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "LIMIT", 250)
+    other = folder / "programs" / "of another version"
+    other.mkdir(parents=True)
+    for age, name in enumerate(("new", "middle", "old")):
+        path = other / name
+        path.write_bytes(b"x" * 100)
+        os.utime(path, (1e9 - age, 1e9 - age))
+    cache.prepare()
+    assert sorted(path.name for path in other.iterdir()) == ["middle", "new"]
+
+
+def test_a_change_of_the_code_never_meets_the_programs_of_before(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cache.programs()
+    assert cache.programs() == before
+    monkeypatch.setattr(cache, "_source", lambda: "changed")
+    assert cache.programs() != before
