@@ -105,7 +105,7 @@ def _train(work: Work, recorded: Result, watch: Watch) -> Result:
     def judge(reports: Sequence[Report]) -> set[int]:
         return {report.trial for report in reports if last is not None and report.epoch >= last}
 
-    for result in PoolTrainer(work, say=watch.say).run(ask, judge, lambda: False):
+    for result in PoolTrainer(work, say=watch.say, trainer="plain").run(ask, judge, lambda: False):
         return result
     raise SearchFailed(f"trial {recorded.trial.number}: the trainer ended without a result")
 

@@ -59,7 +59,7 @@ def search(
     with own(ledger, found) as record, opening.recording(home, record, study, split, watch, stop) as tracker:
         record.continued(study.document)
         work = opening.work(record.folder, study, split)
-        trainer = PoolTrainer(work, workers, say=watch.say)
+        trainer = PoolTrainer(work, workers, say=watch.say, trainer="plain")
         known = ledger.driver_state(found)
         driver = drivers.build(study, work.objective, record.results, record.waiting, known, record.next_number)
         watch.begins(found.label, study, split, record)

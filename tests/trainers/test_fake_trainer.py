@@ -18,6 +18,9 @@ class InMemory:
     def trainer(self, room: int) -> Trainer:
         return FakeTrainer(self.objective, room)
 
+    def room(self, room: int) -> int:
+        return room
+
     def trial(self, number: int, epochs: int) -> Trial:
         return Trial(number, {"units": 8}, derive_seed(0, number), epochs)
 

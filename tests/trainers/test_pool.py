@@ -45,6 +45,9 @@ class Pool:
     def trainer(self, room: int) -> Trainer:
         return PoolTrainer(replace(self.work, files=self.work.files / str(next(self.numbers))), room)
 
+    def room(self, room: int) -> int:
+        return room
+
     def trial(self, number: int, epochs: int) -> Trial:
         return trial(number, epochs)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from tuner.metrics import Array
-from tuner.trainers import weights
 from tuner.trainers.patience import Patience
 from tuner.trainers.work import Work
 from tuner.trial import Metrics, Report, Result, State, Trial
@@ -82,7 +82,13 @@ class Course:
             best_epoch=found[1] if found else None,
             history=tuple(self._history),
             seconds=time.perf_counter() - self._since,
-            weights=weights.save(self._work.weights(self.trial), kept) if kept is not None else None,
+            weights=_saved(self._work.weights(self.trial), kept) if kept is not None else None,
             error=error,
             program=program,
         )
+
+
+def _saved(path: Path, kept: list[Array]) -> Path:
+    from tuner.trainers import weights  # imports numpy, which the owner of a search gets through without
+
+    return weights.save(path, kept)

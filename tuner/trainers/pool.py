@@ -1,111 +1,154 @@
-"""Trains trials side by side, a process each."""
+"""Trains trials side by side in processes: as many as it can in stacks, and the others one by one."""
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from typing import cast
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
 
-from tuner.trainers import Ask, Judge, Stop, processes
-from tuner.trainers.processes import PATIENCE, Child, Raised
+from tuner.trainers import Ask, Judge, Stop, processes, single
+from tuner.trainers.messages import Round
+from tuner.trainers.placing import place
+from tuner.trainers.processes import PATIENCE, Child
+from tuner.trainers.seats import ALONE, Death, Party, Seats
+from tuner.trainers.stacked import worker
+from tuner.trainers.suspects import Suspects
 from tuner.trainers.work import Work
-from tuner.trial import Report, Result, State, Trial
-
-
-@dataclass(slots=True)
-class _Running:
-    child: Child
-    trial: Trial
-    attempt: int
-    since: float
-
-
-# By our end of the line, because two retakes of a trial have one number.
-_Pool = dict[Connection, _Running]
+from tuner.trial import Result, State, Trial
 
 
 class PoolTrainer:
-    """Room for `workers` trials, each trained by `plain.fit` in a process of its own.
+    """Trains in `workers` processes at a time: stacks of trials, or single ones by `plain.fit`.
 
-    A worker waits after each epoch for the judge's verdict, so that a trial stops where it was told to. A process
-    that dies is tried again `retries` times; `say` is told, in one line.
+    With the trainer `auto` a trial is stacked where the plan of the work has a program for it; with `stacked` any other
+    fails, and with `plain` none is. Stacks stay in their processes from run to run, until `close`, or until a run does
+    not come to its end. `say` is told in a line of what is worth one; see `Suspects` for `retries`.
     """
 
     def __init__(
-        self, work: Work, workers: int = 1, retries: int = 2, say: Callable[[str], None] = lambda line: None
+        self,
+        work: Work,
+        workers: int = 1,
+        retries: int = 2,
+        say: Callable[[str], None] = lambda line: None,
+        trainer: str = "auto",
+        opener: worker.Opener = worker.xla,
     ) -> None:
-        self.work, self.workers, self.retries, self.say = work, workers, retries, say
+        self.work, self.retries, self.say = work, retries, say
+        self._trainer, self._opener = trainer, opener
+        self._plan = work.plan if trainer != "plain" else None
+        self._suspects = Suspects(retries, say)
+        self._seats = Seats(workers, self._stack if self._plan is not None else None, self._single)
+        self._waiting: list[Party] = []
+        self._reasons: set[str] = set()
+        self._logs = itertools.count()
+        # What a seat that is not in use takes: as much as the last that came would let it.
+        self._usual = self._plan.room + 1 if self._plan is not None else 1
+
+    def __enter__(self) -> PoolTrainer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends every process."""
+        self._waiting.clear()
+        self._seats.end()
+
+    @property
+    def room(self) -> int:
+        """How many trials it has room for, those that it has among them."""
+        return sum(seat.room for seat in self._seats.busy) + self._seats.free * self._usual
 
     def run(self, ask: Ask, judge: Judge, stop: Stop) -> Iterator[Result]:
         """As every trainer. Raises WorkerDied where no process can be started at all."""
-        pool: _Pool = {}
-        waiting: list[Trial] = []
-        more = True
+        more, cold, ended = True, True, False
+        self._suspects = Suspects(self.retries, self.say)
         ready = processes.warm()
         try:
             while not stop():
-                room = self.workers - len(pool) - len(waiting)
-                if more and room:
-                    batch = ask(room)
-                    waiting += batch.trials
+                left = self.room - self._inside
+                if more and left > 0:
+                    batch = ask(left)
                     more = batch.more
-                if not (pool or waiting or more):
+                    yield from self._receive(batch.trials)
+                if not (self._inside or more):
+                    ended = True
                     return
-                if not ready.wait(0 if pool else PATIENCE):
+                if not ready.wait(0 if self._seats.inside else PATIENCE):
                     continue
-                while waiting:
-                    self._launch(pool, waiting.pop(0), attempt=0)
-                if not pool:
+                if cold:
+                    self._seats.warm()
+                    cold = False
+                place(self._waiting, self._seats)
+                self._seats.send()
+                if not self._inside:
                     time.sleep(PATIENCE)  # the driver has nothing yet
-                yield from self._listen(pool, judge)
+                yield from self._listen(judge)
         finally:
-            for running in pool.values():
-                running.child.kill()
+            if not ended:
+                self.close()
 
-    def _launch(self, pool: _Pool, trial: Trial, attempt: int) -> None:
-        log = self.work.files / f".trial-{trial.number:05d}-{trial.retake}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        child = processes.start(_train, self.work, trial, log=log)
-        pool[child.line] = _Running(child, trial, attempt, time.perf_counter())
+    @property
+    def _inside(self) -> int:
+        """How many trials have no result yet."""
+        return self._seats.inside + sum(len(party.trials) for party in self._waiting)
 
-    def _listen(self, pool: _Pool, judge: Judge) -> Iterator[Result]:
-        """Takes in what the workers have to say within a moment."""
-        reported: list[tuple[Child, Report]] = []
-        for ready in wait(list(pool), timeout=PATIENCE):
-            line = cast(Connection, ready)  # on Windows it is a class of its own
-            message = pool[line].child.hear()
-            if isinstance(message, Report):
-                reported.append((pool[line].child, message))
-            elif result := self._outcome(pool, pool.pop(line), message):
-                yield result
-        if reported:
-            stopped = judge([report for _, report in reported])
-            for child, report in reported:
-                child.say(report.trial not in stopped)
+    def _receive(self, trials: Iterable[Trial]) -> Iterator[Result]:
+        """Lets new trials wait; one that is not to be trained has its result at once."""
+        for trial in trials:
+            reason = self._reason(trial)
+            if reason is not None and self._trainer == "stacked":
+                error = f"it cannot be stacked: {reason}; the trainer 'auto' trains such trials one by one"
+                yield Result(trial, State.FAILED, error=error)
+                continue
+            if reason is not None and self._trainer == "auto" and reason not in self._reasons:
+                self._reasons.add(reason)
+                self.say(f"trial {trial.number} is trained by the plain trainer: {reason}")
+            self._waiting.append(self._party((trial,)))
+            self._usual = self._waiting[-1].room
 
-    def _outcome(self, pool: _Pool, ended: _Running, message: Result | Raised | None) -> Result | None:
-        """The result of a worker that ended, or None where its trial is tried again."""
-        how = ended.child.death() if message is None else ""
-        ended.child.kill()
-        if isinstance(message, Result):
-            return message
-        if message is None and ended.attempt < self.retries:
-            attempt = ended.attempt + 1
-            self.say(f"trial {ended.trial.number}: {how.splitlines()[-1]}, retry {attempt} of {self.retries}")
-            self._launch(pool, ended.trial, attempt)
-            return None
-        error = message.traceback if isinstance(message, Raised) else how
-        return Result(ended.trial, State.FAILED, seconds=time.perf_counter() - ended.since, error=error)
+    def _reason(self, trial: Trial) -> str | None:
+        """Why a trial is not stacked."""
+        if self._plan is None:
+            return None if self._trainer != "stacked" else "there are no programs for this study"
+        return self._plan.reason(trial.values)
 
+    def _party(self, trials: tuple[Trial, ...], apart: bool = False) -> Party:
+        if self._plan is None or self._plan.reason(trials[0].values) is not None:
+            return Party(trials, ALONE, 1, apart)
+        bucket = self._plan.bucket(trials[0].values)
+        return Party(trials, bucket, bucket.lanes, apart)
 
-def _train(line: Connection, work: Work, trial: Trial) -> None:
-    """The worker's side: trains, and waits for the verdict after each epoch."""
-    from tuner.trainers import plain
+    def _listen(self, judge: Judge) -> Iterator[Result]:
+        """Takes in what the workers have to say within a moment, and answers."""
+        heard = [(seat, seat.hear()) for seat in self._seats.ready(PATIENCE)]
+        rounds = [(seat, said) for seat, said in heard if isinstance(said, Round)]
+        for _, said in heard:
+            yield from said.results if isinstance(said, Round) else self._bury(said)
+        self._seats.leave()
+        reports = [report for _, said in rounds for report in said.reports]
+        stopped = frozenset(judge(reports)) if reports else frozenset()
+        for seat, _ in rounds:
+            seat.answer(stopped)
 
-    def report(now: Report) -> bool:
-        line.send(now)
-        return bool(line.recv())
+    def _bury(self, death: Death) -> Iterator[Result]:
+        """Trials that a worker took with it wait again, before all others, but for one that has failed."""
+        groups, failed = self._suspects.after(death)
+        back = [self._party(group, apart=True) for group in groups]
+        self._waiting[:0] = [*back, *(self._party((trial,)) for trial in death.others)]
+        if failed is not None:
+            yield failed
 
-    line.send(plain.fit(work, trial, report))
+    def _stack(self) -> Child:
+        return processes.start(worker.serve, self.work, self._opener, log=self._log())
+
+    def _single(self) -> Child:
+        return processes.start(single.serve, self.work, log=self._log())
+
+    def _log(self) -> Path:
+        self.work.files.mkdir(parents=True, exist_ok=True)
+        return self.work.files / f".worker-{next(self._logs)}.log"

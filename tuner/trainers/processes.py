@@ -229,7 +229,7 @@ def _serve(line: Connection, log: Path | None, function: Callable[..., Any], arg
         os.dup2(2, 1)
         function(line, *arguments)
     except (BrokenPipeError, EOFError):
-        os._exit(1)  # the owner is gone
+        _leave(log)  # the owner is gone
     except Exception:  # noqa: BLE001 - told to the owner, who decides
         line.send(Raised(traceback.format_exc()))
 
@@ -241,11 +241,15 @@ def _end_with_owner(log: Path | None) -> None:
 
     def watch() -> None:
         wait([owner.sentinel])
-        if log is not None:
-            log.unlink(missing_ok=True)
-        os._exit(1)
+        _leave(log)
 
     threading.Thread(target=watch, name="owner-watch", daemon=True).start()
+
+
+def _leave(log: Path | None) -> None:
+    if log is not None:
+        log.unlink(missing_ok=True)
+    os._exit(1)
 
 
 def _nothing() -> None:

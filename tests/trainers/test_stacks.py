@@ -1,0 +1,384 @@
+"""Stacks of trials in real processes, with an engine of a few numbers: schedule, deaths, and who trains what."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.contracts.trainer import ENDLESS, Case, Play, TrainerContract, alone
+from tests.trainers import numbers
+from tests.trainers.living import children, needs_proc, still_there
+from tests.trainers.numbers import NumberPlan
+from tuner.sections import EarlyStopping, TrainingSection
+from tuner.trainers import Trainer, weights
+from tuner.trainers.pool import PoolTrainer
+from tuner.trainers.work import Work
+from tuner.trial import Batch, Objective, Report, Result, State, Trial, Value, derive_seed
+
+LANES = 3
+
+
+def trial(number: int, epochs: int, **values: Value) -> Trial:
+    return Trial(number, values, derive_seed(0, number), epochs)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
+    folder = tmp_path_factory.mktemp("stacks")
+    return Work(TrainingSection(), Objective("val_accuracy", "maximize"), folder, folder / "w", NumberPlan(LANES))  # type: ignore[arg-type]
+
+
+@dataclass
+class Stacks:
+    """Each trainer writes into a folder of its own, and is closed when there is another one."""
+
+    work: Work
+    trainers: list[PoolTrainer] = field(default_factory=list)
+
+    @property
+    def objective(self) -> Objective:
+        return self.work.objective
+
+    def trainer(self, room: int) -> Trainer:
+        for each in self.trainers:
+            each.close()
+        files = self.work.files / str(len(self.trainers))
+        self.trainers.append(PoolTrainer(replace(self.work, files=files), room, opener=numbers.open_))
+        return self.trainers[-1]
+
+    def room(self, room: int) -> int:
+        return room * (LANES + 1)
+
+    def trial(self, number: int, epochs: int) -> Trial:
+        return trial(number, epochs)
+
+    def broken(self, number: int) -> Trial:
+        return trial(number, 1, broken=True)
+
+    def left_behind(self) -> Sequence[object]:
+        return multiprocessing.active_children()
+
+
+class TestStacks(TrainerContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def case(cls, work: Work) -> Iterator[Case]:
+        case = Stacks(work)
+        yield case
+        case.trainer(1)  # ends the processes of the one before
+
+    def test_only_the_weights_of_the_best_epoch_are_kept(self, case: Case, results: dict[int, Result]) -> None:
+        path = results[0].weights
+        assert path is not None
+        assert sorted(each.name for each in path.parent.glob("*.npz")) == [
+            "trial-00000.weights.npz",
+            "trial-00002.weights.npz",
+        ]
+        (kept,) = weights.load(path)
+        assert 1 - kept[0] / 2 == results[0].score
+        again = alone(case, case.trial(0, 3)).weights
+        assert again is not None
+        assert (weights.load(again)[0] == kept).all()
+
+    def test_what_trained_it_is_said(self, results: dict[int, Result]) -> None:
+        assert results[0].program.keys() == {"trainer", "keras", "tensorflow", "bucket"}
+        assert results[0].program["trainer"] == "stacked"
+
+
+@pytest.fixture
+def pool(work: Work, tmp_path: Path) -> Iterator[Callable[..., PoolTrainer]]:
+    """Makes trainers, and ends their processes."""
+    made: list[PoolTrainer] = []
+
+    def make(
+        workers: int = 1, lanes: int = LANES, training: TrainingSection = work.training, **more: object
+    ) -> PoolTrainer:
+        own = replace(work, training=training, files=tmp_path / "w", plan=NumberPlan(lanes))  # type: ignore[arg-type]
+        made.append(PoolTrainer(own, workers, **{"opener": numbers.open_, **more}))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+    assert not multiprocessing.active_children()
+    assert not list(tmp_path.rglob(".*"))
+
+
+def whole(trials: Sequence[Trial]) -> list[Batch]:
+    return [Batch(tuple(trials), more=False)]
+
+
+def log(pool: PoolTrainer) -> list[list[int]]:
+    """What was trained in order: process, trial, retake, epoch."""
+    path = pool.work.files.parent / "log"
+    return [[int(word) for word in line.split()] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def wait_for(trainer: PoolTrainer, epoch: list[int]) -> None:
+    while epoch not in [line[1:] for line in log(trainer)]:  # the test's own time limit ends it
+        time.sleep(0.001)
+
+
+def test_the_next_epoch_is_trained_while_the_last_is_judged_and_told_only_then(
+    pool: Callable[..., PoolTrainer],
+) -> None:
+    trainer = pool()
+    seen: list[tuple[int, int]] = []
+
+    def judge(reports: Sequence[Report]) -> set[int]:
+        for report in reports:
+            seen.append((report.trial, report.epoch))
+            if report.epoch < 4:
+                wait_for(trainer, [report.trial, 0, report.epoch + 1])
+        return {report.trial for report in reports if (report.trial, report.epoch) == (1, 2)}
+
+    play = Play(trainer, whole([trial(0, 4), trial(1, 4)]))
+    play.judge = judge  # type: ignore[method-assign]
+    results = play.results()
+    assert seen == [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (0, 4)]
+    assert (results[1].state, len(results[1].history), results[1].best_epoch) == (State.PRUNED, 2, 1)
+    assert [line[1:] for line in log(trainer)].count([1, 0, 3]) == 1  # it was trained, and is nowhere to be seen
+
+
+def told(trainer: PoolTrainer, trials: Sequence[Trial], stops: dict[int, int], pause: float) -> dict[int, Result]:
+    """Results by number, with a judge who takes so long."""
+    play = Play(trainer, whole(trials), stops)
+    judge = play.judge
+
+    def slowly(reports: Sequence[Report]) -> set[int]:
+        time.sleep(pause)
+        return judge(reports)
+
+    play.judge = slowly  # type: ignore[method-assign]
+    return {number: replace(result, seconds=0.0) for number, result in play.results().items()}
+
+
+def test_a_slow_judge_changes_nothing(pool: Callable[..., PoolTrainer]) -> None:
+    """Trials that end in all ways, more than there are lanes."""
+    fates: list[dict[str, Value]] = [{}, {"diverges_at": 3}, {}, {"spoilt_at": 2}, {"broken": True}, {}, {}]
+    trials = [trial(number, 3 + number % 3, **fate) for number, fate in enumerate(fates)]
+    training = TrainingSection(early_stopping=EarlyStopping(patience=2))
+    stops = {2: 1, 5: 3, 6: 1}
+    results = told(pool(training=training), trials, stops, 0.0)
+    slow = told(pool(training=training), trials, stops, 0.03)
+    assert {number: repr(each) for number, each in slow.items()} == {n: repr(each) for n, each in results.items()}
+    assert {number: result.state.value for number, result in results.items()} == {
+        0: "complete", 1: "diverged", 2: "pruned", 3: "diverged", 4: "failed", 5: "pruned", 6: "pruned",
+    }  # fmt: skip
+    assert [len(results[number].history) for number in (1, 2, 3, 4, 6)] == [3, 1, 2, 0, 1]
+    for number, result in results.items():
+        assert (result.weights is not None) == (result.state is State.COMPLETE), number
+
+
+def test_a_lane_is_refilled_while_its_neighbours_go_on(pool: Callable[..., PoolTrainer]) -> None:
+    play = Play(pool(), whole([trial(0, 30), *(trial(n, 2) for n in range(1, 8))]))
+    assert len(play.results()) == 8
+    order = [(report.trial, report.epoch) for report in play.said("report") if isinstance(report, Report)]
+    ends = {number: order.index((number, 30 if number == 0 else 2)) for number in range(8)}
+    assert max(ends, key=lambda number: ends[number]) == 0
+    # One waits in the worker: its first epoch comes right after the last of the two that left their lanes.
+    assert order[:8] == [(0, 1), (1, 1), (2, 1), (0, 2), (1, 2), (2, 2), (0, 3), (3, 1)]
+
+
+def test_trials_of_different_kinds_are_never_in_one_stack_and_all_have_their_turn(
+    pool: Callable[..., PoolTrainer],
+) -> None:
+    """The stack itself sees to it that they fit."""
+    trials = [trial(n, 3, size=n % 3) for n in range(20)]
+    results = Play(pool(), whole(trials)).results()
+    assert [results[n].state for n in range(20)] == [State.COMPLETE] * 20
+
+
+def test_workers_are_the_same_from_run_to_run(pool: Callable[..., PoolTrainer]) -> None:
+    trainer = pool(2)
+    for number in (0, 2):
+        assert len(Play(trainer, whole([trial(number, 2), trial(number + 1, 2)])).results()) == 2
+    assert len({line[0] for line in log(trainer)}) == 2
+    assert len(multiprocessing.active_children()) == 2
+
+
+# Trials in flight when one of them kills its process, and the one that does.
+DEADLY = [trial(n, 4, dies_at=2) if n == 5 else trial(n, 4) for n in range(8)]
+
+
+def innocent(trainer: PoolTrainer) -> dict[int, Result]:
+    with trainer:
+        return Play(trainer, whole([trial(n, 4) for n in range(8)])).results()
+
+
+def test_a_trial_that_kills_its_process_fails_and_its_neighbours_do_not(pool: Callable[..., PoolTrainer]) -> None:
+    lines: list[str] = []
+    without = innocent(pool(lanes=8))
+    results = Play(pool(lanes=8, retries=2, say=lines.append), whole(DEADLY)).results()
+    assert (results[5].state, results[5].score) == (State.FAILED, None)
+    assert results[5].error == "trial 5 was here\nworker died (signal 9)"
+    for number in set(range(8)) - {5}:
+        assert (results[number].state, results[number].history) == (State.COMPLETE, without[number].history)
+    halves = "{} in training; they begin again in halves, to find out which it was"
+    assert lines == [
+        "worker died (signal 9), with trials " + halves.format("0, 1, 2, 3, 4, 5, 6, 7"),
+        "worker died (signal 9), with trials " + halves.format("4, 5, 6, 7"),
+        "worker died (signal 9), with trials " + halves.format("4, 5"),
+        "trial 5: worker died (signal 9), retry 1 of 2",
+        "trial 5: worker died (signal 9), retry 2 of 2",
+    ]
+
+
+def test_an_exception_of_a_whole_stack_is_kept_with_its_traceback(pool: Callable[..., PoolTrainer]) -> None:
+    trials = [trial(0, 3), trial(1, 3, raises_at=2), trial(2, 3)]
+    results = Play(pool(retries=0), whole(trials)).results()
+    assert [results[n].state for n in range(3)] == [State.COMPLETE, State.FAILED, State.COMPLETE]
+    assert results[1].error is not None
+    assert results[1].error.startswith("Traceback")
+    assert results[1].error.endswith("ValueError: trial 1 raised this\n")
+
+
+def test_those_that_wait_in_a_worker_are_not_suspected(pool: Callable[..., PoolTrainer]) -> None:
+    lines: list[str] = []
+    trials = [trial(0, 9, dies_at=1), *(trial(n, 2) for n in (1, 2, 3))]
+    results = Play(pool(retries=0, say=lines.append), whole(trials)).results()
+    assert [results[n].state for n in range(4)] == [State.FAILED, *[State.COMPLETE] * 3]
+    assert "trials 0, 1, 2 in training" in lines[0]
+    assert "3" not in "".join(lines)
+
+
+def test_a_bystander_of_many_deaths_loses_nothing(pool: Callable[..., PoolTrainer]) -> None:
+    """Without a single retry for anyone: all of these die, again and again, beside trial 0."""
+    trials = [trial(0, 6), *(trial(n, 6, dies_at=3) for n in range(1, 8))]
+    results = Play(pool(lanes=8, retries=0), whole(trials)).results()
+    assert [results[n].state for n in range(8)] == [State.COMPLETE, *[State.FAILED] * 7]
+
+
+def test_a_worker_that_is_killed_from_outside_is_replaced(pool: Callable[..., PoolTrainer]) -> None:
+    lines: list[str] = []
+    without = innocent(pool(2))
+    killed: list[int] = []
+    play = Play(pool(2, retries=0, say=lines.append), whole([trial(n, 4) for n in range(8)]))
+    judge = play.judge
+
+    def deadly(reports: Sequence[Report]) -> set[int]:
+        if not killed:
+            killed.append(multiprocessing.active_children()[0].pid or 0)
+            os.kill(killed[0], signal.SIGKILL)
+        return judge(reports)
+
+    play.judge = deadly  # type: ignore[method-assign]
+    results = play.results()
+    assert {n: result.history for n, result in results.items()} == {n: each.history for n, each in without.items()}
+    assert len(lines) == 1
+    assert killed[0] not in {child.pid for child in multiprocessing.active_children()}
+
+
+def test_an_engine_that_cannot_be_opened_fails_its_trials(pool: Callable[..., PoolTrainer]) -> None:
+    trainer = pool(retries=0, opener=numbers.unusable)
+    results = Play(trainer, whole([trial(0, 1), trial(1, 1)])).results()
+    assert [results[n].state for n in (0, 1)] == [State.FAILED] * 2
+    assert "RuntimeError: no such device" in str(results[0].error)
+
+
+def test_weights_that_cannot_be_written_are_that_trials_failure(pool: Callable[..., PoolTrainer]) -> None:
+    trainer = pool()
+    trainer.work.weights(trial(1, 2)).mkdir(parents=True)  # where the file should be
+    results = Play(trainer, whole([trial(0, 2), trial(1, 2)])).results()
+    assert [results[n].state for n in (0, 1)] == [State.COMPLETE, State.FAILED]
+    assert "Is a directory" in str(results[1].error)
+
+
+def test_a_stop_in_the_middle_of_an_epoch(pool: Callable[..., PoolTrainer]) -> None:
+    trainer = pool()
+    play = Play(trainer, whole([trial(0, 9, slow=1000.0), trial(1, 9)]), end=lambda play: bool(log(trainer)))
+    assert list(play.run()) == []
+    assert play.said("report") == []
+    assert not multiprocessing.active_children()
+
+
+def test_after_a_run_that_was_stopped_there_is_another(pool: Callable[..., PoolTrainer]) -> None:
+    trainer = pool()
+    assert list(Play(trainer, whole([trial(0, ENDLESS)]), end=lambda play: bool(play.said("report"))).run()) == []
+    assert Play(trainer, whole([trial(1, 2)])).results().keys() == {1}
+
+
+def test_the_stacked_trainer_refuses_what_it_has_no_program_for(pool: Callable[..., PoolTrainer]) -> None:
+    results = Play(pool(trainer="stacked"), whole([trial(0, 2), trial(1, 2, odd=True)])).results()
+    assert (results[0].state, results[1].state) == (State.COMPLETE, State.FAILED)
+    assert results[1].error == ("it cannot be stacked: it is odd; the trainer 'auto' trains such trials one by one")
+
+
+def test_what_is_not_stacked_is_trained_by_the_plain_trainer(
+    pool: Callable[..., PoolTrainer], saved_split: Callable[[str], Path]
+) -> None:
+    lines: list[str] = []
+    trainer = pool(2, say=lines.append)
+    trainer.work = replace(trainer.work, split=saved_split("wine"))
+    trials = [trial(n, 3, layers=0, odd=n in (2, 5)) for n in range(8)]
+    results = Play(trainer, whole(trials)).results()
+    assert {result.state for result in results.values()} == {State.COMPLETE}
+    assert [results[n].program["trainer"] for n in range(8)] == [
+        "plain" if n in (2, 5) else "stacked" for n in range(8)
+    ]
+    assert lines == ["trial 2 is trained by the plain trainer: it is odd"]
+
+
+def test_the_plain_trainer_stacks_nothing(pool: Callable[..., PoolTrainer], saved_split: Callable[[str], Path]) -> None:
+    trainer = pool(trainer="plain")
+    trainer.work = replace(trainer.work, split=saved_split("wine"))
+    assert trainer.room == 1
+    (result,) = Play(trainer, whole([trial(0, 1, layers=0)])).run()
+    assert (result.state, result.program["trainer"]) == (State.COMPLETE, "plain")
+
+
+# An owner of two stacks, which says who its workers are, and is at a loss for an answer when it is killed.
+OWNER = """
+import multiprocessing, sys
+from pathlib import Path
+from tests.trainers import numbers
+from tests.trainers.test_stacks import trial
+from tuner.sections import TrainingSection
+from tuner.trainers.pool import PoolTrainer
+from tuner.trainers.work import Work
+from tuner.trial import Batch, Objective
+
+def judge(reports):
+    if {0, 1} <= (seen := seen_so_far | {report.trial for report in reports}):
+        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+        sys.stdin.read()
+    seen_so_far.update(seen)
+    return set()
+
+seen_so_far = set()
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    work = Work(TrainingSection(), Objective("val_loss", "minimize"), folder, folder / "w", numbers.NumberPlan())
+    batch = Batch((trial(0, 10**6), trial(1, 10**6, slow=0.01)), more=False)
+    list(PoolTrainer(work, 2, opener=numbers.open_).run(lambda n: batch, judge, lambda: False))
+"""
+
+
+@needs_proc
+def test_workers_end_with_their_owner(tmp_path: Path) -> None:
+    """One way or the other: they are at work, or wait for an answer."""
+    script = tmp_path / "owner.py"
+    script.write_text(OWNER)
+    pipe = subprocess.PIPE
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(script), str(tmp_path)]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as process:
+        assert process.stdout is not None
+        workers = {int(pid) for pid in process.stdout.readline().split()}
+        assert len(workers) == 2
+        family = workers | children(process.pid)
+        assert still_there(family, 0) == family
+        process.kill()
+        assert still_there(family, 5) == set()
+    assert not list(tmp_path.rglob(".*"))
