@@ -7,6 +7,7 @@ TensorFlow's own function definitions; what XLA makes of it is in XLA's cache, a
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -69,7 +70,8 @@ class Compiled:
         function = tf.function(self._program.epoch, jit_compile=True, autograph=False)
         specs = tf.nest.map_structure(lambda each: tf.TensorSpec(each.shape, each.dtype), arguments)
         concrete = function.get_concrete_function(*specs)
-        inner = concrete.graph.as_graph_def().library.function
+        # Their own numbers say how many functions were traced before, and so does their order.
+        inner = sorted(concrete.graph.as_graph_def().library.function, key=lambda each: _kind(each.signature.name))
         return _renamed([concrete.function_def, *inner], self._name)
 
 
@@ -92,6 +94,10 @@ def _alone(graph: Path) -> Iterator[None]:
             lock.release()
 
 
+def _kind(name: str) -> str:
+    return re.sub(r"\d+", "", name)
+
+
 def _renamed(functions: list[Any], name: str) -> Library:
     """The functions under names that depend on the program alone."""
     names = {each.signature.name: f"{name}_{i}" if i else name for i, each in enumerate(functions)}
@@ -100,6 +106,8 @@ def _renamed(functions: list[Any], name: str) -> Library:
         copy = library.function.add()
         copy.CopyFrom(each)
         copy.signature.name = names[each.signature.name]
+        for argument in copy.signature.input_arg:  # of a loop's condition, after the function, and read by nobody
+            argument.name = argument.name.replace(each.signature.name, copy.signature.name)
         for node in copy.node_def:
             for attribute in node.attr.values():
                 called = [attribute.func] if attribute.HasField("func") else list(attribute.list.func)
