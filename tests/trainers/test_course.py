@@ -10,7 +10,7 @@ import pytest
 
 from tuner.sections import EarlyStopping, TrainingSection
 from tuner.trainers import weights
-from tuner.trainers.course import Course
+from tuner.trainers.course import Course, Kept
 from tuner.trainers.work import Work
 from tuner.trial import Objective, Report, Result, State, Trial
 
@@ -29,11 +29,15 @@ def begin(tmp_path: Path) -> Callable[..., Course]:
     return begun
 
 
+def nothing() -> Kept:
+    return Kept([])
+
+
 def train(course: Course, losses: Sequence[float], stop: int | None = None) -> list[Report]:
     """Trains it to its end; after epoch n each of its weights is n. It is told to stop after epoch `stop`."""
     reports = []
     for epoch, loss in enumerate(losses, course.trial.first_epoch):
-        report = course.takes({"val_loss": loss}, True, lambda now=epoch: [np.full(2, now)])
+        report = course.takes({"val_loss": loss}, True, lambda now=epoch: Kept([np.full(2, now)]))
         if report is not None:
             reports.append(report)
             course.judged(report.epoch != stop)
@@ -96,7 +100,7 @@ def test_whether_it_is_over_is_known_before_it_is_judged(begin: Callable[..., Co
     for course, losses in ((begin(2), [2.0, 1.0]), (begin(9, patience=1), [1.0, 2.0])):
         over = []
         for loss in losses:
-            assert course.takes({"val_loss": loss}, True, list) is not None
+            assert course.takes({"val_loss": loss}, True, nothing) is not None
             over.append(course.over)
             assert course.state is None
             course.judged(True)
@@ -109,7 +113,7 @@ def test_what_is_not_finite_has_diverged_and_is_not_reported(
 ) -> None:
     course = begin(2)
     train(course, [2.0])
-    assert course.takes({"val_loss": last}, finite, list) is None
+    assert course.takes({"val_loss": last}, finite, nothing) is None
     result = course.result(PROGRAM)
     assert (result.state, len(result.history), result.score, result.weights) == (State.DIVERGED, 2, score, None)
 

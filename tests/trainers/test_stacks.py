@@ -86,6 +86,9 @@ class TestStacks(TrainerContract):
         ]
         (kept,) = weights.load(path)
         assert 1 - kept[0] / 2 == results[0].score
+        outputs = weights.outputs(path)
+        assert outputs is not None
+        assert outputs.tolist() == [[kept[0] * 2]]
         again = alone(case, case.trial(0, 3)).weights
         assert again is not None
         assert (weights.load(again)[0] == kept).all()

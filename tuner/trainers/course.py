@@ -5,12 +5,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.metrics import Array
 from tuner.trainers.patience import Patience
 from tuner.trainers.work import Work
 from tuner.trial import Metrics, Report, Result, State, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of an epoch: the weights, and what the network gave for the validation rows, where not Keras itself
+    computed that.
+    """
+
+    weights: list[Array]
+    outputs: Array | None = None
 
 
 class Course:
@@ -25,7 +36,7 @@ class Course:
         self._work = work
         self._history: list[Metrics] = []
         self._found: float | None = None
-        self._best: list[Array] | None = None
+        self._best: Kept | None = None
         self._patience = Patience(work.training.early_stopping, work.objective)
         self._tired = False
         self._since = time.perf_counter()
@@ -40,11 +51,11 @@ class Course:
         """Whether it trains no further epoch, whatever the judge will say of this one."""
         return self.state is not None or self._tired or self.epoch >= self.trial.last_epoch
 
-    def takes(self, metrics: Metrics, finite: bool, best: Callable[[], list[Array]]) -> Report | None:
+    def takes(self, metrics: Metrics, finite: bool, best: Callable[[], Kept]) -> Report | None:
         """Takes in one more epoch, and says what to report; None where it diverged, of which nobody is asked.
 
-        `finite` says it of all weights, as an infinity can sit there while the loss is still finite. `best` gives the
-        weights as they are now, and is called where they are the best so far and may be kept.
+        `finite` says it of all weights, as an infinity can sit there while the loss is still finite. `best` gives what
+        there is to keep, and is called where the epoch is the best so far and may be kept.
         """
         self._history.append(metrics)
         if not finite or not all(map(math.isfinite, metrics.values())):
@@ -88,7 +99,7 @@ class Course:
         )
 
 
-def _saved(path: Path, kept: list[Array]) -> Path:
+def _saved(path: Path, kept: Kept) -> Path:
     from tuner.trainers import weights  # imports numpy, which the owner of a search gets through without
 
-    return weights.save(path, kept)
+    return weights.save(path, kept.weights, kept.outputs)

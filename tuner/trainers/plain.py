@@ -19,7 +19,7 @@ from tuner.data.classes import weights_of_classes
 from tuner.data.split import Split
 from tuner.metrics import Array, Task
 from tuner.trainers import readings
-from tuner.trainers.course import Course
+from tuner.trainers.course import Course, Kept
 from tuner.trainers.stacked import cache
 from tuner.trainers.work import Work
 from tuner.trial import Metrics, Report, Result, Trial, derive_seed
@@ -79,7 +79,7 @@ def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None
         second = read["mae" if split.task is Task.REGRESSION else "accuracy"]
         now = readings.train(split, float(read["plain_loss"]), float(second))
         now |= readings.validation(split, _in_parts(split.x_validation, model.predict_on_batch))
-        told = course.takes(now, all(np.isfinite(each).all() for each in weights), lambda: weights)
+        told = course.takes(now, all(np.isfinite(each).all() for each in weights), lambda: Kept(weights))
         if told is not None:
             course.judged(report(told))
         model.stop_training = course.state is not None

@@ -51,6 +51,10 @@ class Stack(Protocol):
         """The weights of a trial after the last epoch, as `keras.Model.get_weights` of its own network gives them."""
         ...
 
+    def outputs(self, key: Key) -> Array:
+        """What the trial's network gives for the validation rows after the last epoch, (rows, outputs)."""
+        ...
+
     def drop(self, key: Key) -> None:
         """Frees the lane of a trial."""
         ...

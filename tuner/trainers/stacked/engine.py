@@ -96,6 +96,7 @@ class XlaStack:
         self._state["moving"] = {
             name: np.zeros((lanes, *shape), np.float32) for name, shape in network.statistics.items()
         }
+        self._predicted = np.zeros((lanes, 0, 0), np.float32)
         self._constants = _stacked(lanes, Lane(plan, program.bucket, _EMPTY).constants())
 
     @property
@@ -143,15 +144,16 @@ class XlaStack:
             *self._data,
         )
         self._state = {"weights": weights, **slots, "moving": moving}
-        return self._read(_array(sums), _array(predicted), _array(finite))
+        self._predicted = _array(predicted)
+        return self._read(_array(sums), _array(finite))
 
-    def _read(self, sums: Array, predicted: Array, finite: Array) -> dict[Key, Epoch]:
+    def _read(self, sums: Array, finite: Array) -> dict[Key, Epoch]:
         rows = self._plan.rows.train
         found = {}
         for key, tenant in self._tenants.items():
             loss, second = (float(each) / rows for each in sums[:, tenant.place])
             now = readings.train(self._split, loss, second)
-            now |= readings.validation(self._split, predicted[tenant.place])
+            now |= readings.validation(self._split, self._predicted[tenant.place])
             found[key] = Epoch(now, bool(finite[tenant.place]))
         return found
 
@@ -162,6 +164,10 @@ class XlaStack:
         for part in ("weights", "moving"):
             own |= {name: _array(tensor)[tenant.place] for name, tensor in self._state[part].items()}
         return [each.copy() for each in trimmed(lane, own)]
+
+    def outputs(self, key: Key) -> Array:
+        found: Array = self._predicted[self._tenants[key].place].copy()
+        return found
 
     def drop(self, key: Key) -> None:
         del self._tenants[key]

@@ -14,7 +14,7 @@ from functools import partial
 from importlib import metadata
 from multiprocessing.connection import Connection
 
-from tuner.trainers.course import Course
+from tuner.trainers.course import Course, Kept
 from tuner.trainers.messages import Answer, Round
 from tuner.trainers.stacked import Engine, Epoch, Key, Stack, key_of
 from tuner.trainers.work import Work
@@ -85,7 +85,7 @@ class _Worker:
         for key, course in list(self._courses.items()):
             assert self._stack is not None
             now = epochs[key]
-            report = course.takes(now.metrics, now.finite, partial(self._stack.weights, key))
+            report = course.takes(now.metrics, now.finite, partial(_kept, self._stack, key))
             if course.over:
                 self._leave(course)
             if report is None:
@@ -131,3 +131,7 @@ class _Worker:
     def _program(self, trial: Trial) -> dict[str, str]:
         """What trained a trial, as far as a replay must know it."""
         return {"trainer": "stacked", **self._versions, "bucket": str(self._engine.bucket(trial))}
+
+
+def _kept(stack: Stack, key: Key) -> Kept:
+    return Kept(stack.weights(key), stack.outputs(key))
