@@ -29,7 +29,8 @@ def places(rows: int, units: int) -> Array:
     Mixed, because keys and places meet in an exclusive or: of two keys that differ in a few bits one mask would
     otherwise be the other with its units moved.
     """
-    place = np.arange(rows, dtype=np.uint32)[:, None] << np.uint32(16) | np.arange(units, dtype=np.uint32)[None, :]
+    # 12 bits for the units and 20 for the rows: as many as a program and a batch may have.
+    place = np.arange(rows, dtype=np.uint32)[:, None] << np.uint32(12) | np.arange(units, dtype=np.uint32)[None, :]
     return mixed(place + np.uint32(1))
 
 

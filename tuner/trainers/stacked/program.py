@@ -117,7 +117,9 @@ class Program:
         begin = (tf.constant(0), weights, slots, moving, tf.zeros([2, lanes]))
         _, weights, slots, moving, sums = tf.while_loop(lambda at, *_: at < steps, step, begin)
         predicted = predictions(self.rows, network.logits(weights, moving, constants, x_validation))
-        return weights, slots, moving, sums, predicted, _finite([*weights.values(), *moving.values()])
+        # A layer that is not normalised has moving statistics of no meaning, which may be infinite where it is sound.
+        own = [tf.where(constants["normalised"], each, 0.0) for each in moving.values()]
+        return weights, slots, moving, sums, predicted, _finite([*weights.values(), *own])
 
     def _shares(self, share: Tensor, target: Tensor, constants: dict[str, Tensor], class_weights: Tensor) -> Tensor:
         """What each row of a batch counts in its loss, (S, B)."""
