@@ -37,6 +37,9 @@ bench: setup  ## compare with KerasTuner and Optuna, an hour or two; ARGS="--qui
 		--constraint requirements.lock --no-build-isolation --editable '.[bench]'
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
+parity: setup  ## all that the stacked engine is held to Keras with; minutes
+	$(BIN)/python -m pytest -n auto -m "long or not long" tests/trainers/stacked $(ARGS)
+
 check: setup  ## format, lint, types
 	$(BIN)/ruff format --check tuner tests
 	$(BIN)/ruff check tuner tests

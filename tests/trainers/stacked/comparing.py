@@ -1,0 +1,283 @@
+"""What the tests of the stacked engine do in a worker, where TensorFlow is, and bring back as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tuner.data.classes import weights_of_classes
+from tuner.data.split import Split
+from tuner.metrics import Array
+from tuner.models import schedule
+from tuner.study import TrainingSection
+from tuner.trainers import readings
+from tuner.trainers.stacked import dropout, key_of
+from tuner.trainers.stacked.lane import Lane
+from tuner.trainers.stacked.plan import Plan
+from tuner.trainers.work import Work
+from tuner.trial import Metrics, Objective, Trial
+from tuner.tunables import setting
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a trial gave in a stack: its weights and its outputs for the validation rows after its last epoch, every
+    epoch's metrics, and whether all of its weights were finite to the end.
+    """
+
+    weights: list[Array]
+    outputs: Array
+    history: list[Metrics]
+    finite: bool
+
+    @property
+    def bits(self) -> tuple[bytes, ...]:
+        """Equal for two trainings that agree in every bit."""
+        return (*(each.tobytes() for each in self.weights), repr(self.history).encode())
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What Keras makes of a trial: its weights, its outputs for the validation rows, and how far each weight went from
+    where it began, at most at the end of any epoch. `model` is its network.
+    """
+
+    weights: list[Array]
+    outputs: Array
+    loss: float
+    moved: list[float]
+    model: Any
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far one training of a trial is from another.
+
+    `weights` is the largest difference in each tensor, as a share of how far it moved; `loss` is the difference of the
+    validation loss, relative; `outputs` that of any output for a validation row, as a share of their range.
+    """
+
+    weights: tuple[float, ...]
+    loss: float
+    outputs: float
+
+    @property
+    def furthest(self) -> float:
+        return max(self.weights)
+
+    def within(self, weights: float, loss: float) -> bool:
+        return self.furthest <= weights and self.loss <= loss
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A trial of a stack against the same one alone in Keras.
+
+    `sliced` is how far the stack's own outputs are from those of Keras' network with the stack's weights in it.
+    `rounding` is how far Keras itself is from Keras in double precision; None where nobody had to ask.
+    """
+
+    distance: Distance
+    sliced: float
+    rounding: Distance | None = None
+
+    def agrees(self, weights: float = 1e-5, loss: float = 1e-6) -> bool:
+        """Whether the two are within these tolerances, or as close as Keras is to what it rounds.
+
+        A gradient that is zero but for rounding is a step of any size after Adam or the like has scaled it; there two
+        correct trainings differ by more, and both differ as much from a third one in double precision.
+        """
+        if self.distance.within(weights, loss):
+            return True
+        return self.rounding is not None and self.distance.within(
+            4 * max(weights / 4, self.rounding.furthest), 4 * max(loss / 4, self.rounding.loss)
+        )
+
+
+def compared(folder: Path, plan: Plan, trials: Sequence[Trial]) -> list[Compared]:
+    """The trials in stacks, all of them side by side, against each of them alone in Keras."""
+    split = Split.open(folder)
+    stacked = in_stacks(plan, split, trials)
+    return [against(split, stacked[trial.number], plan, trial, alone(plan, split, trial)) for trial in trials]
+
+
+def against(split: Split, stacked: Trained, plan: Plan, trial: Trial, reference: Reference) -> Compared:
+    """One trial of a stack against Keras."""
+    found = distance(stacked.weights, stacked.outputs, stacked.history[-1]["val_loss"], reference)
+    reference.model.set_weights(stacked.weights)
+    sliced = float(np.abs(reference.model.predict_on_batch(np.asarray(split.x_validation)) - stacked.outputs).max())
+    if Compared(found, sliced).agrees():
+        return Compared(found, sliced)
+    exact = alone(plan, split, trial, "float64")
+    return Compared(found, sliced, distance(exact.weights, exact.outputs, exact.loss, reference))
+
+
+def in_stacks(plan: Plan, split: Split, trials: Sequence[Trial]) -> dict[int, Trained]:
+    """Trains the trials in an engine of their own."""
+    from tuner.trainers.stacked.engine import XlaEngine
+
+    return through(XlaEngine(plan, split), trials)
+
+
+def through(engine: Any, trials: Sequence[Trial]) -> dict[int, Trained]:
+    """Trains the trials, each from its first to its last epoch; a lane that is free is given to the next of them."""
+    waiting: dict[Any, list[Trial]] = {}
+    for trial in trials:
+        waiting.setdefault(engine.bucket(trial), []).append(trial)
+    found: dict[int, Trained] = {}
+    for queue in waiting.values():
+        stack = engine.stack(queue[0])
+        inside: dict[Any, tuple[Trial, list[Metrics]]] = {}
+        while queue or inside:
+            while queue and stack.free:
+                trial = queue.pop(0)
+                stack.admit(trial)
+                inside[key_of(trial)] = (trial, [])
+            with _outputs() as outputs:
+                epochs = stack.epoch()
+            for (key, epoch), raw in zip(epochs.items(), outputs, strict=True):
+                trial, history = inside[key]
+                history.append(epoch.metrics)
+                if trial.first_epoch + len(history) > trial.last_epoch:
+                    found[trial.number] = Trained(stack.weights(key), raw, history, epoch.finite)
+                    stack.drop(key)
+                    del inside[key]
+    return found
+
+
+@contextmanager
+def _outputs() -> Iterator[list[Array]]:
+    """Fills a list with the outputs from which an engine reads the metrics of validation rows, in its order."""
+    seen: list[Array] = []
+    original = readings.validation
+
+    def validation(split: Split, raw: Array) -> dict[str, float]:
+        seen.append(np.array(raw))
+        return original(split, raw)
+
+    readings.validation = validation
+    try:
+        yield seen
+    finally:
+        readings.validation = original
+
+
+def alone(plan: Plan, split: Split, trial: Trial, precision: str = "float32") -> Reference:
+    """The trial trained by Keras' own layers, loss, gradients and optimizer, on the batches that its lane is given.
+
+    Dropout's masks are those of `dropout`, in numpy. In double precision it begins with the same weights.
+    """
+    import keras
+
+    from tuner.trainers import plain
+
+    begin = plain.build(trial, split).get_weights()
+    lane = Lane(plan, plan.bucket(trial.values), trial)
+    rates = None if schedule.is_constant(trial.values) else lane.rates[(trial.first_epoch - 1) * lane.steps :]
+    keras.config.set_floatx(precision)
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = plain.build(trial, split, rates)
+        model.set_weights(begin)
+        moved = _trained(model, lane, split, begin, np.dtype(precision))
+        outputs = model.predict_on_batch(np.asarray(split.x_validation))
+    finally:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
+    loss = readings.validation(split, outputs)["val_loss"]
+    return Reference(model.get_weights(), outputs, loss, moved, model)
+
+
+def _trained(model: Any, lane: Lane, split: Split, begin: list[Array], precision: np.dtype[Any]) -> list[float]:
+    """Trains the model, and returns how far each of its weights went."""
+    import tensorflow as tf
+
+    trial, variables = lane.trial, model.trainable_variables
+    model.optimizer.build(variables)
+    x, y = split.x_train.astype(precision), readings.targets(split)
+    weights = np.ones(len(y), precision)
+    if balanced := setting(trial.values, "class_weight") == "balanced":
+        weights *= weights_of_classes(split)[split.y_train.astype(int)]
+
+    def step(x: Any, y: Any, weight: Any, masks: list[Any]) -> None:
+        with tf.GradientTape() as tape:
+            predicted = _masked(model, x, masks)
+            loss = model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight if balanced else None)
+        model.optimizer.apply(tape.gradient(loss, [each.value for each in variables]), variables)
+
+    arrays = [tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in (x, y, weights)]
+    widths = [lane.units(layer) for layer in _dropping(lane)]
+    signature = [*arrays, [tf.TensorSpec((None, width), precision) for width in widths]]
+    traced = tf.function(step, autograph=False, input_signature=signature)
+    moved = [0.0] * len(begin)
+    for epoch in range(trial.first_epoch, trial.last_epoch + 1):
+        for at, rows in enumerate(_batches(lane, epoch, len(y))):
+            taken = (epoch - 1) * lane.steps + at
+            masks = [_mask(lane, layer, taken, len(rows)).astype(precision) for layer in _dropping(lane)]
+            traced(x[rows], y[rows], weights[rows], masks)
+        now = [float(np.abs(a - b).max()) for a, b in zip(model.get_weights(), begin, strict=True)]
+        moved = [max(pair) for pair in zip(moved, now, strict=True)]
+    return moved
+
+
+def _masked(model: Any, x: Any, masks: list[Any]) -> Any:
+    """A training pass through the model's layers, with the given masks for those of dropout."""
+    import keras
+
+    left = list(masks)
+    for layer in model.layers[1:]:
+        x = x * left.pop(0) if isinstance(layer, keras.layers.Dropout) else layer(x, training=True)
+    return x
+
+
+def _batches(lane: Lane, epoch: int, rows: int) -> Iterator[Array]:
+    """The row numbers of each batch of an epoch."""
+    size, order = lane.bucket.size, lane.order(epoch, lane.steps)
+    for at in range(lane.steps):
+        yield order[at, : min(size, rows - at * size)]
+
+
+def _dropping(lane: Lane) -> list[int]:
+    return [layer for layer in range(1, lane.depth + 1) if setting(lane.values, "dropout", layer)]
+
+
+def _mask(lane: Lane, layer: int, taken: int, rows: int) -> Array:
+    """What the values of a layer are multiplied by after `taken` steps."""
+    rate = float(setting(lane.values, "dropout", layer))
+    key = dropout.keys(lane.trial.seed, layer, taken, 1)[0, layer - 1]
+    kept = dropout.mixed(dropout.places(rows, lane.units(layer)) ^ key) >= np.uint32(dropout.threshold(rate))
+    return (kept / (1.0 - rate)).astype(np.float32)
+
+
+def distance(weights: list[Array], outputs: Array, loss: float, reference: Reference) -> Distance:
+    """See `Distance`."""
+    off = [float(np.abs(mine - own).max()) for mine, own in zip(weights, reference.weights, strict=True)]
+    return Distance(
+        weights=tuple(_share(one, moved) for one, moved in zip(off, reference.moved, strict=True)),
+        loss=abs(loss - reference.loss) / abs(reference.loss),
+        outputs=_share(float(np.abs(outputs - reference.outputs).max()), float(np.ptp(reference.outputs))),
+    )
+
+
+def _share(off: float, of: float) -> float:
+    """`off` as a share; nothing of nothing is nothing, and all that is not finite is too far."""
+    if not off:
+        return 0.0
+    return off / of if of and np.isfinite(off) else float(np.inf)
+
+
+def recorded(folder: Path, plan: Plan, trial: Trial) -> tuple[list[Metrics], list[Metrics]]:
+    """The metrics of every epoch of a trial, from a stack and from the plain trainer."""
+    from tuner.trainers import plain
+
+    split = Split.open(folder)
+    training = TrainingSection(epochs=plan.epochs, batch_size=plan.batch_size)
+    work = Work(training, Objective("val_loss", "minimize"), folder, folder)
+    result = plain.fit(work, replace(trial, retake=1), lambda report: True)  # a retake keeps no weights
+    assert result.error is None, result.error
+    return in_stacks(plan, split, [trial])[trial.number].history, [dict(each) for each in result.history]
