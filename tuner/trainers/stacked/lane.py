@@ -58,7 +58,7 @@ class Lane:
         layers = range(1, self.depth + 1)
 
         def by_layer(name: str) -> Array:
-            found = np.zeros((depth, 1, 1), np.float32)
+            found = np.zeros((depth, 1, 1))
             found[: self.depth, 0, 0] = [float(setting(self.values, name, layer)) for layer in layers]
             return found
 
@@ -74,11 +74,10 @@ class Lane:
         } | self._flags()
         if "dropout" in traits.switches:
             rate = by_layer("dropout")
-            made["scale"] = (1.0 / (1.0 - rate.astype(np.float64))).astype(np.float32)
-            made["threshold"] = np.array([dropout.threshold(float(each)) for each in rate.flat], np.uint32).reshape(
-                rate.shape
-            )
-        made |= {name: by_layer(name) for name in ("l1", "l2") if name in traits.switches}
+            # In double precision, as Keras has it: 1 − 0.9 in single precision is a quarter of a millionth too large.
+            made["scale"] = (1.0 / (1.0 - rate)).astype(np.float32)
+            made["threshold"] = np.array([dropout.threshold(each) for each in rate.flat], np.uint32).reshape(rate.shape)
+        made |= {name: by_layer(name).astype(np.float32) for name in ("l1", "l2") if name in traits.switches}
         if "batch_norm" in traits.switches:
             made["normalised"] = by_layer("batch_norm") > 0
         if "label_smoothing" in traits.switches:
