@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -138,33 +137,14 @@ def through(engine: Any, trials: Sequence[Trial]) -> dict[int, Trained]:
                 trial = queue.pop(0)
                 stack.admit(trial)
                 inside[key_of(trial)] = (trial, [])
-            with _outputs() as outputs:
-                epochs = stack.epoch()
-            for (key, epoch), raw in zip(epochs.items(), outputs, strict=True):
+            for key, epoch in stack.epoch().items():
                 trial, history = inside[key]
                 history.append(epoch.metrics)
                 if trial.first_epoch + len(history) > trial.last_epoch:
-                    found[trial.number] = Trained(stack.weights(key), raw, history, epoch.finite)
+                    found[trial.number] = Trained(stack.weights(key), stack.outputs(key), history, epoch.finite)
                     stack.drop(key)
                     del inside[key]
     return found
-
-
-@contextmanager
-def _outputs() -> Iterator[list[Array]]:
-    """Fills a list with the outputs from which an engine reads the metrics of validation rows, in its order."""
-    seen: list[Array] = []
-    original = readings.validation
-
-    def validation(split: Split, raw: Array) -> dict[str, float]:
-        seen.append(np.array(raw))
-        return original(split, raw)
-
-    readings.validation = validation
-    try:
-        yield seen
-    finally:
-        readings.validation = original
 
 
 def alone(plan: Plan, split: Split, trial: Trial, precision: str = "float32") -> Reference:
