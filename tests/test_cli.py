@@ -59,6 +59,7 @@ def test_a_bad_study_file_is_told_without_a_heavy_import(tmp_path: Path) -> None
 def test_the_choices_are_those_of_study_files() -> None:
     assert cli.SAMPLERS == study.SAMPLERS
     assert cli.PRUNERS == study.PRUNERS
+    assert cli.TRAINERS == study.TRAINERS
 
 
 def commands() -> list[tuple[str, click.Command]]:
@@ -90,7 +91,7 @@ def test_the_readme_has_every_command_and_option(name: str, command: click.Comma
         (["search", "diabets"], "error: no study 'diabets'. Did you mean 'diabetes'? Studies: "),
         (
             ["search", "diabetes", "--trial", "3"],
-            "error: No such option '--trial'. (Did you mean one of: '--time', '--trials'?)",
+            "error: No such option '--trial'. (Did you mean one of: '--time', '--trainer', '--trials'?)",
         ),
         (["search", "diabetes", "--trials", "0"], "error: Invalid value for '--trials': 0 is not in the range x>=1."),
         (["search", "diabetes", "--sampler", "tpee"], "error: Invalid value for '--sampler': 'tpee' is not one of "),

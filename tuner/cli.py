@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # The choices stand here once more, because reading them from tuner.study would import pydantic for `--help`.
 SAMPLERS = ("tpe", "random", "grid", "qmc")
+TRAINERS = ("auto", "stacked", "plain")
 PRUNERS = ("hyperband", "successive-halving", "median", "none")
 
 
@@ -65,6 +66,7 @@ def cli(ctx: click.Context) -> None:
 @click.option("--data", metavar="FILE", help="Other rows than the study's: a .csv, .parquet or .npz file.")
 @click.option("--sampler", type=click.Choice(SAMPLERS), help="What proposes the next trial.")
 @click.option("--pruner", type=click.Choice(PRUNERS), help="What stops trials that look bad.")
+@click.option("--trainer", type=click.Choice(TRAINERS), help="Trains many trials in one program, or one by one.")
 @click.option("--deterministic/--no-deterministic", default=None, help="The same search at any number of workers.")
 @click.option("--workers", type=click.IntRange(min=1), help="Trials in training at once.  [default: one a core]")
 @click.option("--fresh", is_flag=True, help="Begin a new search beside the one that there is.")
@@ -77,6 +79,7 @@ def search(
     data: str | None,
     sampler: str | None,
     pruner: str | None,
+    trainer: str | None,
     deterministic: bool | None,
     workers: int | None,
     fresh: bool,
@@ -102,6 +105,7 @@ def search(
                 "seed": seed,
                 "sampler": sampler,
                 "pruner": pruner,
+                "trainer": trainer,
                 "deterministic": deterministic,
             }.items()
             if value is not None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tuner.data.split import Split
 
 # The settings that an option of the command replaces.
-_OPTIONS = ("search.seed", "search.sampler", "search.pruner", "search.deterministic")
+_OPTIONS = ("search.seed", "search.sampler", "search.pruner", "search.trainer", "search.deterministic")
 
 # Seconds that the record may take to be complete, once the search has ended.
 _GRACE, _HURRIED = 60.0, 5.0

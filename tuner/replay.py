@@ -105,8 +105,10 @@ def _train(work: Work, recorded: Result, watch: Watch) -> Result:
     def judge(reports: Sequence[Report]) -> set[int]:
         return {report.trial for report in reports if last is not None and report.epoch >= last}
 
-    for result in PoolTrainer(work, say=watch.say, trainer="plain").run(ask, judge, lambda: False):
-        return result
+    trainer = recorded.program.get("trainer", "auto")  # one that failed early has none
+    with PoolTrainer(work, say=watch.say, trainer=trainer) as pool:
+        for result in pool.run(ask, judge, lambda: False):
+            return result
     raise SearchFailed(f"trial {recorded.trial.number}: the trainer ended without a result")
 
 

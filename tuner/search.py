@@ -59,17 +59,17 @@ def search(
     with own(ledger, found) as record, opening.recording(home, record, study, split, watch, stop) as tracker:
         record.continued(study.document)
         work = opening.work(record.folder, study, split)
-        trainer = PoolTrainer(work, workers, say=watch.say, trainer="plain")
-        known = ledger.driver_state(found)
-        driver = drivers.build(study, work.objective, record.results, record.waiting, known, record.next_number)
-        watch.begins(found.label, study, split, record)
-        if not (record.results or record.waiting or repeats(study, workers)):
-            watch.say("note: each trial of this search replays, the search does not; with --deterministic it would")
-        ended = loop(study, record, driver, trainer, tracker, watch, stop, late)
-        if ended == "stopped":
-            return Outcome(found.label, ended, None)
-        verdict = Conclusion(record, study, work, trainer, tracker, watch, stop).conclude(ended)
-        return Outcome(found.label, ended if verdict else "stopped", verdict)
+        with PoolTrainer(work, workers, say=watch.say, trainer=study.search.trainer) as trainer:
+            known = ledger.driver_state(found)
+            driver = drivers.build(study, work.objective, record.results, record.waiting, known, record.next_number)
+            watch.begins(found.label, study, split, record)
+            if not (record.results or record.waiting or repeats(study, workers)):
+                watch.say("note: each trial of this search replays, the search does not; with --deterministic it would")
+            ended = loop(study, record, driver, trainer, tracker, watch, stop, late)
+            if ended == "stopped":
+                return Outcome(found.label, ended, None)
+            verdict = Conclusion(record, study, work, trainer, tracker, watch, stop).conclude(ended)
+            return Outcome(found.label, ended if verdict else "stopped", verdict)
 
 
 def loop(

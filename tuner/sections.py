@@ -16,6 +16,7 @@ from tuner.strict import Scalar, Section
 SCHEMES = ("openml", "sklearn")
 FORMATS = (".csv", ".parquet", ".npz")
 SAMPLERS = ("tpe", "random", "grid", "qmc")
+TRAINERS = ("auto", "stacked", "plain")
 PRUNERS = ("hyperband", "successive-halving", "median", "none")
 # Metrics are read on the validation rows, as every choice is made there.
 METRICS = tuple(f"val_{name}" for name in metrics.NAMES)
@@ -156,6 +157,9 @@ class SearchSection(Section):
     driver: Literal["optuna"] = Field("optuna", description="what proposes trials")
     sampler: Literal[SAMPLERS] = Field("tpe", description="how it proposes them")  # type: ignore[valid-type]
     pruner: Literal[PRUNERS] = Field("hyperband", description="how it stops bad ones early")  # type: ignore[valid-type]
+    trainer: Literal[TRAINERS] = Field(  # type: ignore[valid-type]
+        "auto", description="many trials in one program, one by one with Keras, or each as it can"
+    )
     trials: Count = Field(100, description="how many in all, those of earlier commands included")
     time: Annotated[str, AfterValidator(_duration)] | None = Field(None, description="a limit for one command, as 10m")
     seed: Seed = Field(0, description="decides the proposals and the seed of each trial")

@@ -23,6 +23,7 @@ from tuner.sections import (
     FORMATS,
     PRUNERS,
     SAMPLERS,
+    TRAINERS,
     DataSection,
     EarlyStopping,
     ObjectiveSection,
@@ -36,8 +37,8 @@ from tuner.strict import Section, problems, refused
 from tuner.trial import Objective
 
 __all__ = [
-    "PRUNERS", "SAMPLERS", "DataSection", "EarlyStopping", "ObjectiveSection", "SearchSection", "SplitSection",
-    "Study", "TrainingSection", "find", "from_document", "load", "names", "schema", "seconds",
+    "PRUNERS", "SAMPLERS", "TRAINERS", "DataSection", "EarlyStopping", "ObjectiveSection", "SearchSection",
+    "SplitSection", "Study", "TrainingSection", "find", "from_document", "load", "names", "schema", "seconds",
 ]  # fmt: skip
 
 NAME = re.compile(r"(?!.*\.\.)(?!\.$)[a-z0-9._-]{1,64}")

@@ -106,9 +106,11 @@ def test_mlflow_holds_the_whole_record(home: Path) -> None:
 
 def test_a_changed_study_is_not_mixed_with_the_old_one(home: Path) -> None:
     before = shown(home)
-    said = tuner(home, "search", "small", "--seed", "1", "--sampler", "random", code=2)
+    said = tuner(home, "search", "small", "--seed", "1", "--sampler", "random", "--trainer", "plain", code=2)
     assert "search.seed has changed from 0 to 1, since small@1 began" in said
     assert "search.sampler has changed from tpe to random" in said
+    assert "search.trainer has changed from auto to plain" in said
+    assert "--sampler tpe --trainer auto" in said
     assert "tuner search small --fresh" in said
     assert shown(home) == before
 

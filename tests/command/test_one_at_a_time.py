@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -17,19 +16,18 @@ pytestmark = pytest.mark.timeout(300)
 
 def test_ctrl_c_ends_soon_and_the_same_command_goes_on(tmp_path: Path) -> None:
     folder = new_home(tmp_path)
-    with begun(folder, "search", "small", "--workers", "1") as process:
-        wait_for(process, "[1/6]")
-        time.sleep(0.3)  # into the next trial
+    with begun(folder, "search", "small", "--workers", "1", "--trials", "100") as process:
+        wait_for(process, "[5/100]")
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate()
     assert process.returncode == 130
-    assert "small@1 is stopped. Go on with: tuner search small --workers 1" in said
-    assert len(told(folder)) < 6
+    assert "small@1 is stopped. Go on with: tuner search small --workers 1 --trials 100" in said
+    assert len(told(folder)) < 100
     assert "RUNNING" not in statuses(folder)
     # Two workers from here on: what was asked before is trained first.
-    said = tuner(folder, "search", "small", "--workers", "2")
+    said = tuner(folder, "search", "small", "--workers", "2", "--trials", "100")
     assert "put back" in said
-    assert len(told(folder)) == 6
+    assert len(told(folder)) == 100
 
 
 def test_of_two_searches_at_once_one_runs_and_the_other_says_which(tmp_path: Path) -> None:
