@@ -88,6 +88,12 @@ def just_enough(folder: Path, sets: Mapping[str, Values], **more: Any) -> Plan:
     return replace(made, traits=traits, **more)
 
 
+def shape(values: Mapping[str, Value]) -> tuple[int, int]:
+    """Hidden layers, and units of the widest of them."""
+    depth = int(setting(values, "layers"))
+    return depth, max((int(setting(values, "units", layer)) for layer in range(1, depth + 1)), default=0)
+
+
 def batched(names: tuple[str, ...], size: int) -> list[tuple[str, ...]]:
     return [names[start : start + size] for start in range(0, len(names), size)]
 

@@ -1,0 +1,264 @@
+"""The plan of a study hangs on its space, its settings and its rows alone; every trial of the space has a bucket that
+it fits, or a reason why not. No worker is needed: the owner of a search plans.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.trainers.stacked import cases
+from tuner.home import Home, names
+from tuner.metrics import Task
+from tuner.study import Study, TrainingSection, from_document, load
+from tuner.trainers.stacked.plan import Plan, Rows, described, plan
+from tuner.trial import Value
+from tuner.tunables import ACTIVATIONS, OPTIMIZERS
+
+ROOT = Path(__file__).parent.parent.parent.parent
+Draw = Callable[[], float]
+
+
+def sampled(study: Study, seed: int) -> dict[str, Value]:
+    dice = random.Random(seed)
+    return study.space.walk(lambda _, parameter: parameter.at(dice.random()))
+
+
+def made(space: dict[str, Any], **training: Any) -> Study:
+    return from_document(
+        "made", {"data": {"source": "sklearn:wine"}, "space": space, "training": {"epochs": 20, **training}}
+    )
+
+
+def planned(study: Study, rows: Rows) -> Plan:
+    return plan(study.space, study.training, rows)
+
+
+@st.composite
+def studies(draw: st.DrawFn) -> Study:
+    """Studies of all sizes, some of them too deep, too wide, or of batches of many sizes."""
+
+    def some(names: tuple[str, ...]) -> Any:
+        found = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
+        return {"choice": found} if len(found) > 1 else found[0]
+
+    def range_(low: int, high: int) -> Any:
+        first, last = sorted(draw(st.tuples(st.integers(low, high), st.integers(low, high))))
+        return {"int": [first, last]} if first < last else first
+
+    def by_layer(entry: Any) -> Any:
+        return {**entry, "each": "layers"} if isinstance(entry, dict) and draw(st.booleans()) else entry
+
+    space: dict[str, Any] = {"layers": range_(0, draw(st.sampled_from([3, 12, 40])))}
+    more = {
+        "units": lambda: by_layer(range_(1, draw(st.sampled_from([16, 200, 5000])))),
+        "activation": lambda: by_layer(some(ACTIVATIONS)),
+        "optimizer": lambda: some(OPTIMIZERS),
+        "dropout": lambda: by_layer({"float": [0.0, 0.5]}),
+        "batch_norm": lambda: by_layer({"choice": [False, True]}),
+        "l2": lambda: {"choice": [0.0, 0.1]},
+        "weight_decay": lambda: {"float": [0.0, 0.1]},
+        "clipnorm": lambda: {"float": [0.1, 1.0]},
+        "label_smoothing": lambda: 0.0,
+        "class_weight": lambda: {"choice": ["none", "balanced"]},
+        "batch_size": lambda: draw(st.sampled_from([{"choice": [16, 32, 500]}, {"int": [3, 300]}])),
+    }  # fmt: skip
+    for name in draw(st.lists(st.sampled_from(sorted(more)), unique=True)):
+        space[name] = more[name]()
+    return made(space)
+
+
+ROWS = st.builds(
+    Rows,
+    st.sampled_from(Task),
+    features=st.integers(1, 400),
+    classes=st.integers(2, 12),
+    train=st.integers(1, 3000),
+    validation=st.integers(1, 500),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(studies(), ROWS, st.integers(0, 10**6))
+def test_every_trial_fits_its_bucket_or_has_a_reason(study: Study, rows: Rows, seed: int) -> None:
+    own = planned(study, rows)
+    for number in range(20):
+        values = sampled(study, seed + number)
+        if own.reason(values) is not None:
+            depth, width = cases.shape(values)
+            assert depth > 24 or width > 2048, own.reason(values)
+            continue
+        bucket = own.bucket(values)
+        depth, width = cases.shape(values)
+        assert bucket.least <= depth <= bucket.depth
+        assert width <= bucket.width or depth == 0
+        assert (bucket.depth == 0) == (depth == 0)
+        size = min(int(values.get("batch_size", own.batch_size)), rows.train)
+        assert bucket.size == size <= bucket.batch <= max(2 * size - 1, 1)
+        assert 1 <= bucket.lanes <= own.room
+        assert set(own.traits.switches) >= {name for name in ("dropout", "l2", "weight_decay") if values.get(name)}
+        assert "weight_decay" in own.traits.switches or values.get("optimizer") != "adamw"
+
+
+@settings(deadline=None, max_examples=30)
+@given(studies(), ROWS, st.integers(0, 10**6))
+def test_a_bucket_hangs_on_the_values_alone(study: Study, rows: Rows, seed: int) -> None:
+    """Not on what was asked before, in which order, how often, or of which plan among equal ones."""
+    one, other = planned(study, rows), planned(study, rows)
+    assert one == other
+    sets = [values for n in range(12) if one.reason(values := sampled(study, seed + n)) is None]
+    first = [one.bucket(values) for values in sets]
+    assert [one.bucket(values) for values in reversed(sets)] == first[::-1]
+    assert [other.bucket(dict(reversed(values.items()))) for values in sets] == first
+    assert [one.bucket({**values, "learning_rate": 0.5}) for values in sets] == first
+
+
+@settings(deadline=None, max_examples=30)
+@given(studies(), ROWS)
+def test_buckets_cover_all_shapes_without_overlap(study: Study, rows: Rows) -> None:
+    own = planned(study, rows)
+    for edges in own.depths.values():
+        assert edges[0] == 0
+        assert all(low < high for low, high in pairwise(edges))
+    deepest = {edges[-1] for edges in own.depths.values()}
+    assert len(deepest) == 1
+    found = {(d, w): own.bucket({"layers": d, "units": w}) for d in range(deepest.pop() + 1) for w in own.depths}
+    assert all(bucket.least <= depth <= bucket.depth for (depth, _), bucket in found.items())
+
+
+def test_the_number_of_trials_and_the_sampler_do_not_matter() -> None:
+    rows = Rows(Task.BINARY, 8, 2, 400, 100)
+    space = {"layers": {"int": [1, 10]}, "units": {"int": [8, 128], "each": "layers"}}
+    plans = [
+        planned(
+            from_document(
+                "made", {"data": {"source": "sklearn:wine"}, "space": space, "search": {"trials": n, "seed": n}}
+            ),
+            rows,
+        )
+        for n in (1, 10_000)
+    ]
+    assert plans[0] == plans[1]
+
+
+PRINTING = """
+from tests.trainers.stacked.test_plan import shipped
+from tuner.trainers.stacked.plan import described
+for name, study, own in shipped():
+    for n in range(40):
+        values = __import__("tests.trainers.stacked.test_plan", fromlist=["sampled"]).sampled(study, n)
+        bucket = own.bucket(values)
+        print(name, own.depths, bucket, described(own.rows, own.traits, bucket))
+"""
+
+
+def shipped() -> list[tuple[str, Study, Plan]]:
+    """The studies that come with the product, on as many rows as their data have."""
+    rows = {
+        "diabetes": Rows(Task.BINARY, 13, 2, 491, 123),
+        "breast-cancer": Rows(Task.BINARY, 30, 2, 365, 91),
+    }
+    found = []
+    for name in names(Home(ROOT)):
+        study = load(ROOT / "studies" / f"{name}.toml")
+        found.append((name, study, planned(study, rows.get(name, Rows(Task.BINARY, 10, 2, 500, 100)))))
+    return found
+
+
+def test_two_processes_have_one_plan() -> None:
+    """Whatever the order of sets is there."""
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", PRINTING],
+            cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]  # fmt: skip
+    assert told[0] == told[1]
+    assert len(told[0].splitlines()) == 40 * len(shipped()) > 40
+
+
+def test_every_trial_of_the_shipped_studies_is_stacked() -> None:
+    for name, study, own in shipped():
+        for number in range(200):
+            assert own.reason(sampled(study, number)) is None, name
+
+
+def test_equal_words_mean_equal_programs() -> None:
+    rows = Rows(Task.BINARY, 8, 2, 400, 100)
+    space = {"layers": {"int": [1, 3]}, "units": {"int": [1, 16]}, "optimizer": {"choice": ["sgd", "adam"]}}
+    own = planned(made(space), rows)
+    bucket = own.bucket({"layers": 2, "units": 8})
+    others = [
+        described(replace(rows, features=9), own.traits, bucket),
+        described(replace(rows, validation=99), own.traits, bucket),
+        described(replace(rows, task=Task.REGRESSION), own.traits, bucket),
+        described(rows, replace(own.traits, optimizers=("adam",)), bucket),
+        described(rows, replace(own.traits, activations=("tanh",)), bucket),
+        described(rows, replace(own.traits, switches=("l2",)), bucket),
+        described(rows, own.traits, replace(bucket, width=bucket.width + 1)),
+        described(rows, own.traits, replace(bucket, depth=bucket.depth + 1)),
+        described(rows, own.traits, replace(bucket, batch=bucket.batch + 1)),
+        described(rows, own.traits, replace(bucket, lanes=bucket.lanes + 1)),
+    ]
+    assert len({described(rows, own.traits, bucket), *others}) == 11
+    assert described(rows, own.traits, bucket) == described(rows, own.traits, replace(bucket))
+
+
+WITHIN: dict[str, Value] = {"layers": 2, "units": 8}
+SPACE = {
+    "layers": {"int": [1, 3]},
+    "units": {"int": [1, 16]},
+    "activation": {"choice": ["relu", "tanh"]},
+    "optimizer": {"choice": ["sgd", "adam"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("beyond", "reason"),
+    [
+        ({"layers": 4}, "4 layers of up to 8 units are more than the stacked trainer has programs for"),
+        ({"units": 17}, "2 layers of up to 17 units are more than"),
+        ({"units_2": 100}, "2 layers of up to 100 units are more than"),
+        ({"activation": "gelu"}, "the activation gelu is not in the study's space"),
+        ({"activation_2": "gelu"}, "the activation gelu is not in the study's space"),
+        ({"optimizer": "lion"}, "the optimizer lion is not in the study's space"),
+        ({"dropout_1": 0.5}, "dropout is not in the study's space"),
+        ({"clipnorm": 1.0}, "clipnorm is not in the study's space"),
+        ({"class_weight": "balanced"}, "class_weight is not in the study's space"),
+        ({"filters": 3}, "the stacked trainer does not know filters"),
+        ({"kernel_size_2": 3}, "the stacked trainer does not know kernel_size_2"),
+    ],
+)
+def test_what_is_outside_of_the_space_has_a_reason(beyond: dict[str, Value], reason: str) -> None:
+    own = planned(made(SPACE), Rows(Task.BINARY, 8, 2, 400, 100))
+    assert own.reason(WITHIN) is None
+    assert (own.reason({**WITHIN, **beyond}) or "").startswith(reason)
+
+
+@pytest.mark.parametrize("harmless", [{"dropout": 0.0}, {"class_weight": "none"}, {"dropout_3": 0.5}, {"l2_1": 0.0}])
+def test_what_turns_nothing_on_needs_no_term(harmless: dict[str, Value]) -> None:
+    own = planned(made(SPACE), Rows(Task.BINARY, 8, 2, 400, 100))
+    assert own.reason({**WITHIN, **harmless}) is None
+
+
+def test_training_section_is_what_a_plan_reads() -> None:
+    """The size of batches and the number of epochs, which schedules hang on."""
+    study = made(SPACE)
+    rows = Rows(Task.BINARY, 8, 2, 400, 100)
+    own = plan(study.space, TrainingSection(epochs=7, batch_size=50), rows)
+    assert (own.epochs, own.batch_size, own.sizes) == (7, 50, (50,))
+    assert own.bucket(WITHIN).batch == own.bucket(WITHIN).size == 50
+    assert own.steps(50) == 8
+    assert own.steps(64) == 7
