@@ -84,5 +84,6 @@ def _depths(counts: Sequence[float], deepest: int, width: int, work: Workload) -
             compiling = _COLD * (_PROGRAM + _LAYER * (end + 1)) if trials else 0.0
             options.append((spent + compiling + trials * work.seconds(end, width) / _PROCESSES, (*chosen, end)))
         if options:
-            best[end] = min(options)
+            # Of equal ones the fewest: where no trial was drawn, some may come all the same.
+            best[end] = min(options, key=lambda option: (option[0], len(option[1])))
     return best[deepest]
