@@ -22,6 +22,7 @@ from tests.trainers.stacked import cases
 from tuner.home import Home, names
 from tuner.metrics import Task
 from tuner.study import Study, TrainingSection, from_document, load
+from tuner.trainers.stacked import cost
 from tuner.trainers.stacked.plan import Plan, Rows, described, plan
 from tuner.trial import Value
 from tuner.tunables import ACTIVATIONS, OPTIMIZERS
@@ -137,6 +138,14 @@ def test_buckets_cover_all_shapes_without_overlap(study: Study, rows: Rows) -> N
     assert all(bucket.least <= depth <= bucket.depth for (depth, _), bucket in found.items())
 
 
+def test_where_no_trial_was_drawn_there_is_one_program_for_all_depths() -> None:
+    """A sampler that learns may go there, and should not find a program for each depth."""
+    work = cost.Workload(8, 1, 32, 500)
+    found = cost.edges([(20, 300)] * 50 + [(1, 300)] * 50, 20, 300, work)
+    assert found == {300: (0, 1, 20)}
+    assert cost._depths([0.0] * 21, 20, 16, work)[1] == (0, 20)
+
+
 def test_the_number_of_trials_and_the_sampler_do_not_matter() -> None:
     rows = Rows(Task.BINARY, 8, 2, 400, 100)
     space = {"layers": {"int": [1, 10]}, "units": {"int": [8, 128], "each": "layers"}}
@@ -152,15 +161,17 @@ def test_the_number_of_trials_and_the_sampler_do_not_matter() -> None:
     assert plans[0] == plans[1]
 
 
-PRINTING = """
-from tests.trainers.stacked.test_plan import shipped
-from tuner.trainers.stacked.plan import described
-for name, study, own in shipped():
-    for n in range(40):
-        values = __import__("tests.trainers.stacked.test_plan", fromlist=["sampled"]).sampled(study, n)
-        bucket = own.bucket(values)
-        print(name, own.depths, bucket, described(own.rows, own.traits, bucket))
-"""
+PRINTING = "from tests.trainers.stacked.test_plan import told; told()"
+
+
+def told() -> None:
+    """Prints the plans of some studies, and the programs of some of their trials."""
+    deep = made({"layers": {"int": [0, 20]}, "units": {"int": [1, 300], "each": "layers"}})
+    rows = Rows(Task.BINARY, 8, 2, 400, 100)
+    for name, study, own in [*shipped(), ("deep", deep, planned(deep, rows))]:
+        print(name, own)
+        for number in range(40):
+            print(described(own.rows, own.traits, own.bucket(sampled(study, number))))
 
 
 def shipped() -> list[tuple[str, Study, Plan]]:
@@ -178,15 +189,15 @@ def shipped() -> list[tuple[str, Study, Plan]]:
 
 def test_two_processes_have_one_plan() -> None:
     """Whatever the order of sets is there."""
-    told = [
+    printed = [
         subprocess.run(
             [sys.executable, "-c", PRINTING],
             cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
         ).stdout
         for seed in ("1", "2")
     ]  # fmt: skip
-    assert told[0] == told[1]
-    assert len(told[0].splitlines()) == 40 * len(shipped()) > 40
+    assert printed[0] == printed[1]
+    assert len(printed[0].splitlines()) == 41 * (1 + len(shipped()))
 
 
 def test_every_trial_of_the_shipped_studies_is_stacked() -> None:
