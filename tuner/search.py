@@ -63,7 +63,7 @@ def search(
             known = ledger.driver_state(found)
             driver = drivers.build(study, work.objective, record.results, record.waiting, known, record.next_number)
             watch.begins(found.label, study, split, record)
-            if not (record.results or record.waiting or repeats(study, workers)):
+            if not (record.results or record.waiting or repeats(study, trainer.room)):
                 watch.say("note: each trial of this search replays, the search does not; with --deterministic it would")
             ended = loop(study, record, driver, trainer, tracker, watch, stop, late)
             if ended == "stopped":

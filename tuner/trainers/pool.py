@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from tuner.trainers import Ask, Judge, Stop, processes, single
+from tuner.trainers import Ask, Judge, Stop, memory, processes, single
 from tuner.trainers.messages import Round
 from tuner.trainers.placing import place
 from tuner.trainers.processes import PATIENCE, Child
@@ -40,12 +40,20 @@ class PoolTrainer:
         self._trainer, self._opener = trainer, opener
         self._plan = work.plan if trainer != "plain" else None
         self._suspects = Suspects(retries, say)
-        self._seats = Seats(workers, self._stack if self._plan is not None else None, self._single)
+        self._seats = Seats(self._fitting(workers), self._stack if self._plan is not None else None, self._single)
         self._waiting: list[Party] = []
         self._reasons: set[str] = set()
         self._logs = itertools.count()
         # What a seat that is not in use takes: as much as the last that came would let it.
         self._usual = self._plan.room + 1 if self._plan is not None else 1
+
+    def _fitting(self, workers: int) -> int:
+        if self._plan is None:
+            return workers
+        fit = memory.fitting(workers, self._plan, memory.free())
+        if fit < workers:
+            self.say(f"memory is short: {fit} of {workers} workers train, each with its own stack")
+        return fit
 
     def __enter__(self) -> PoolTrainer:
         return self
