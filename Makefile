@@ -38,7 +38,7 @@ bench: setup  ## compare with KerasTuner and Optuna, an hour or two; ARGS="--qui
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 parity: setup  ## all that the stacked engine is held to Keras with; minutes
-	$(BIN)/python -m pytest -n auto -m "long or not long" tests/trainers/stacked $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "long or not long" tests/trainers/stacked $(ARGS)
 
 check: setup  ## format, lint, types
 	$(BIN)/ruff format --check tuner tests

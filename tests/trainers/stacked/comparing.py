@@ -98,10 +98,10 @@ class Compared:
         )
 
 
-def compared(folder: Path, plan: Plan, trials: Sequence[Trial]) -> list[Compared]:
-    """The trials in stacks, all of them side by side, against each of them alone in Keras."""
+def compared(folder: Path, plan: Plan, trials: Sequence[Trial], after: Sequence[Trial] = ()) -> list[Compared]:
+    """The trials in stacks, all of them side by side and after others, against each of them alone in Keras."""
     split = Split.open(folder)
-    stacked = in_stacks(plan, split, trials)
+    stacked = in_stacks(plan, split, [*after, *trials])
     return [against(split, stacked[trial.number], plan, trial, alone(plan, split, trial)) for trial in trials]
 
 
@@ -147,10 +147,11 @@ def through(engine: Any, trials: Sequence[Trial]) -> dict[int, Trained]:
     return found
 
 
-def alone(plan: Plan, split: Split, trial: Trial, precision: str = "float32") -> Reference:
+def alone(plan: Plan, split: Split, trial: Trial, precision: str = "float32", masked: bool = True) -> Reference:
     """The trial trained by Keras' own layers, loss, gradients and optimizer, on the batches that its lane is given.
 
-    Dropout's masks are those of `dropout`, in numpy. In double precision it begins with the same weights.
+    The masks of dropout are those of `dropout`, in numpy, or Keras' own where it is not to be `masked`. In double
+    precision it begins with the same weights.
     """
     import keras
 
@@ -164,7 +165,7 @@ def alone(plan: Plan, split: Split, trial: Trial, precision: str = "float32") ->
     try:
         model = plain.build(trial, split, rates)
         model.set_weights(begin)
-        moved = _trained(model, lane, split, begin, np.dtype(precision))
+        moved = _trained(model, lane, split, begin, np.dtype(precision), masked)
         outputs = model.predict_on_batch(np.asarray(split.x_validation))
     finally:
         keras.config.set_floatx("float32")
@@ -173,7 +174,9 @@ def alone(plan: Plan, split: Split, trial: Trial, precision: str = "float32") ->
     return Reference(model.get_weights(), outputs, loss, moved, model)
 
 
-def _trained(model: Any, lane: Lane, split: Split, begin: list[Array], precision: np.dtype[Any]) -> list[float]:
+def _trained(
+    model: Any, lane: Lane, split: Split, begin: list[Array], precision: np.dtype[Any], masked: bool
+) -> list[float]:
     """Trains the model, and returns how far each of its weights went."""
     import tensorflow as tf
 
@@ -186,7 +189,7 @@ def _trained(model: Any, lane: Lane, split: Split, begin: list[Array], precision
 
     def step(x: Any, y: Any, weight: Any, masks: list[Any]) -> None:
         with tf.GradientTape() as tape:
-            predicted = _masked(model, x, masks)
+            predicted = _masked(model, x, masks) if masked else model(x, training=True)
             loss = model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight if balanced else None)
         model.optimizer.apply(tape.gradient(loss, [each.value for each in variables]), variables)
 

@@ -8,15 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from tests.trainers.stacked.cases import Values
-from tests.trainers.stacked.comparing import in_stacks
+from tests.trainers.stacked.comparing import alone, in_stacks
 from tuner.data.split import Split
 from tuner.metrics import Array
-from tuner.study import TrainingSection
 from tuner.trainers.stacked import dropout
 from tuner.trainers.stacked.lane import Lane
 from tuner.trainers.stacked.plan import Plan
-from tuner.trainers.work import Work
-from tuner.trial import Objective, Trial, derive_seed
+from tuner.trial import Trial, derive_seed
 from tuner.tunables import setting
 
 
@@ -41,15 +39,11 @@ def masks(plan: Plan, values: Values, seed: int) -> tuple[Array, Array]:
 
 
 def losses(folder: Path, plan: Plan, values: Values, seeds: int) -> tuple[Array, Array]:
-    """The last validation losses of trials that differ in their seeds, from stacks and from the plain trainer."""
-    from tuner.trainers import plain
-
+    """The last validation losses of trials that differ in their seeds, from stacks and from Keras with its own dice."""
     split = Split.open(folder)
-    trials = [Trial(number, values, derive_seed(1, number), plan.epochs, retake=1) for number in range(seeds)]
+    trials = [Trial(number, values, derive_seed(1, number), plan.epochs) for number in range(seeds)]
     stacked = in_stacks(plan, split, trials)
-    training = TrainingSection(epochs=plan.epochs, batch_size=plan.batch_size)
-    work = Work(training, Objective("val_loss", "minimize"), folder, folder)
     # With other seeds, so that both are draws of their own.
     others = [replace(trial, seed=derive_seed(2, trial.number)) for trial in trials]
-    alone = [plain.fit(work, trial, lambda report: True).history[-1]["val_loss"] for trial in others]
-    return np.array([stacked[number].history[-1]["val_loss"] for number in range(seeds)]), np.array(alone)
+    keras = [alone(plan, split, trial, masked=False).loss for trial in others]
+    return np.array([stacked[number].history[-1]["val_loss"] for number in range(seeds)]), np.array(keras)

@@ -154,6 +154,7 @@ def test_as_good_as_keras_own_dropout(saved_split: Callable[[str], Path]) -> Non
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_as_good_as_keras_own_dropout_in_50_seeds(saved_split: Callable[[str], Path]) -> None:
     """Mean and spread. One choice of seeds in 1,000 would fail the first (t beyond 3.4 at 98 degrees of freedom), and
     one in 1,000 the second (F beyond 2.6 or below 1 / 2.6 at 49 and 49).

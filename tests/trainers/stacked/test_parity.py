@@ -68,6 +68,7 @@ def test_as_keras(name: str, words: str, few: Callable[[str], dict[str, Compared
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("name", "words"), every(ALL))
 def test_all_as_keras(name: str, words: str, everything: Callable[[str], dict[str, Compared]]) -> None:
     """In the one program that has a term for everything."""
