@@ -350,6 +350,24 @@ def test_one_whose_weights_are_not_in_keras_what_they_were_in_a_stack_is_trained
     assert after.kept[:-1] == before.kept[1:]
 
 
+def test_a_stop_while_the_plain_trainer_trains_leaves_the_ending_to_the_next_command(ledger: Ledger) -> None:
+    life = Life(ledger)
+    life.doubts = True
+    stopped = [False]
+
+    def stops(trial: Trial) -> Result:
+        stopped[0] = True
+        return replace(life.scored(trial), weights=None)  # it came to nothing
+
+    life.plain = Trains(stops)
+    looks = ledger.get("wine").looks
+    assert life.type(stop=lambda: stopped[0], trials=1, finalists=1, keep_models=1) == ("done", None)
+    assert (len(life.orders), life.tracker.ends) == (1, [])
+    stopped[0] = False
+    assert life.type(trials=1, finalists=1, keep_models=1)[1].champion == 0
+    assert ledger.get("wine").looks == looks + 1
+
+
 def test_what_is_unfaithful_survives_the_way_from_a_worker() -> None:
     error = pickle.loads(pickle.dumps(packaging.Unfaithful((3, 5), "trial 3: off", "trial 5: off")))  # noqa: S301
     assert (error.trials, error.problems) == ((3, 5), ("trial 3: off", "trial 5: off"))

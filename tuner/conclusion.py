@@ -86,7 +86,8 @@ class Conclusion:
         try:
             return self._elect(finalists, kept, ended)
         except packaging.Unfaithful as error:
-            return self._elect(finalists, self._by_plain(kept, error), ended)
+            kept = self._by_plain(kept, error)
+        return None if self.stop() else self._elect(finalists, kept, ended)
 
     def _elect(self, finalists: list[Result], kept: list[Result], ended: str) -> Verdict | None:
         """Names the champion among the finalists, packs the models, and scores it."""
