@@ -172,7 +172,9 @@ def test_a_slow_judge_changes_nothing(pool: Callable[..., PoolTrainer]) -> None:
     trials = [trial(number, 3 + number % 3, **fate) for number, fate in enumerate(fates)]
     training = TrainingSection(early_stopping=EarlyStopping(patience=2))
     stops = {2: 1, 5: 3, 6: 1}
-    results = told(pool(training=training), trials, stops, 0.0)
+    lines: list[str] = []
+    results = told(pool(training=training, say=lines.append), trials, stops, 0.0)
+    assert lines == []  # whatever is wrong with a trial, the worker lives
     slow = told(pool(training=training), trials, stops, 0.03)
     assert {number: repr(each) for number, each in slow.items()} == {n: repr(each) for n, each in results.items()}
     assert {number: result.state.value for number, result in results.items()} == {
@@ -197,9 +199,17 @@ def test_trials_of_different_kinds_are_never_in_one_stack_and_all_have_their_tur
     pool: Callable[..., PoolTrainer],
 ) -> None:
     """The stack itself sees to it that they fit."""
-    trials = [trial(n, 3, size=n % 3) for n in range(20)]
+    trials = [trial(n, 2 + n % 4, size=n % 3) for n in range(20)]
     results = Play(pool(), whole(trials)).results()
     assert [results[n].state for n in range(20)] == [State.COMPLETE] * 20
+
+
+def test_a_trial_and_its_retakes_share_a_stack(pool: Callable[..., PoolTrainer]) -> None:
+    retakes = [replace(trial(0, 3), seed=retake, retake=retake) for retake in range(3)]
+    found = {result.trial.retake: result for result in Play(pool(), whole(retakes)).run()}
+    assert {result.state for result in found.values()} == {State.COMPLETE}
+    assert [found[retake].weights is not None for retake in range(3)] == [True, False, False]
+    assert len({result.score for result in found.values()}) == 3
 
 
 def test_workers_are_the_same_from_run_to_run(pool: Callable[..., PoolTrainer]) -> None:
@@ -255,6 +265,31 @@ def test_those_that_wait_in_a_worker_are_not_suspected(pool: Callable[..., PoolT
     assert "3" not in "".join(lines)
 
 
+def forget_torn(trainer: PoolTrainer) -> None:
+    """Deletes the weights that a killed process left unfinished, as the ending of a search does."""
+    torn = list(trainer.work.files.glob(".trial-*"))
+    assert torn
+    for path in torn:
+        path.unlink()
+
+
+def test_one_whose_weights_kill_as_they_are_written_is_charged_with_it(pool: Callable[..., PoolTrainer]) -> None:
+    """It has left its lane by then; without a single retry, its neighbour must not pay."""
+    trials = [trial(0, 30), trial(1, 2, dies_kept=True)]
+    trainer = pool(retries=0)
+    results = Play(trainer, whole(trials)).results()
+    assert [results[n].state for n in range(2)] == [State.COMPLETE, State.FAILED]
+    forget_torn(trainer)
+
+
+def test_one_whose_weights_kill_as_the_next_trial_takes_its_lane_is_charged(pool: Callable[..., PoolTrainer]) -> None:
+    trials = [trial(0, 2, dies_kept=True), trial(1, 2)]
+    trainer = pool(lanes=1, retries=0)
+    results = Play(trainer, whole(trials)).results()
+    assert [results[n].state for n in range(2)] == [State.FAILED, State.COMPLETE]
+    forget_torn(trainer)
+
+
 def test_a_bystander_of_many_deaths_loses_nothing(pool: Callable[..., PoolTrainer]) -> None:
     """Without a single retry for anyone: all of these die, again and again, beside trial 0."""
     trials = [trial(0, 6), *(trial(n, 6, dies_at=3) for n in range(1, 8))]
@@ -290,11 +325,13 @@ def test_an_engine_that_cannot_be_opened_fails_its_trials(pool: Callable[..., Po
 
 
 def test_weights_that_cannot_be_written_are_that_trials_failure(pool: Callable[..., PoolTrainer]) -> None:
-    trainer = pool()
+    lines: list[str] = []
+    trainer = pool(say=lines.append)
     trainer.work.weights(trial(1, 2)).mkdir(parents=True)  # where the file should be
     results = Play(trainer, whole([trial(0, 2), trial(1, 2)])).results()
     assert [results[n].state for n in (0, 1)] == [State.COMPLETE, State.FAILED]
     assert "Is a directory" in str(results[1].error)
+    assert lines == []  # the worker lives
 
 
 def test_a_stop_in_the_middle_of_an_epoch(pool: Callable[..., PoolTrainer]) -> None:

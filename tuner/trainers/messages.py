@@ -17,8 +17,8 @@ from tuner.trial import Report, Result, Trial
 class Round:
     """One more epoch of the trials in training.
 
-    `results` are of trials that ended with earlier rounds. `training` are those whose next epoch begins now: if the
-    process dies before it says more, one of them may be why.
+    `results` are of trials that ended with earlier rounds. `training` are those whose next epoch begins now, or whose
+    last one is judged now: if the process dies before it says more, one of them may be why.
     """
 
     reports: tuple[Report, ...] = ()

@@ -60,7 +60,9 @@ class _Worker:
         reports = self._take(epochs)
         new = self._next()
         if reports or new or self._results:
-            training = (*self._courses, *map(key_of, new))
+            # The results and weights of those that are being judged come with what is done next.
+            judged = (course.trial for course in self._reported)
+            training = (*self._courses, *map(key_of, judged), *map(key_of, new))
             self._line.send(Round(tuple(reports), tuple(self._results), training))
             self._answered = False
             self._results.clear()
