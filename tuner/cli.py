@@ -68,7 +68,7 @@ def cli(ctx: click.Context) -> None:
 @click.option("--pruner", type=click.Choice(PRUNERS), help="What stops trials that look bad.")
 @click.option("--trainer", type=click.Choice(TRAINERS), help="Trains many trials in one program, or one by one.")
 @click.option("--deterministic/--no-deterministic", default=None, help="The same search at any number of workers.")
-@click.option("--workers", type=click.IntRange(min=1), help="Trials in training at once.  [default: one a core]")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that train.  [default: one a core]")
 @click.option("--fresh", is_flag=True, help="Begin a new search beside the one that there is.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON; progress goes to stderr.")
 def search(

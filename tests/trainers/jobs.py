@@ -139,3 +139,8 @@ def half_a_message(line: Connection) -> None:
     """A message begins with its length, here 1000 bytes, of which three come."""
     os.write(line.fileno(), (1000).to_bytes(4, "big") + b"abc")
     os._exit(3)
+
+
+def listens(line: Connection) -> None:
+    line.send("ready")
+    line.recv()

@@ -79,6 +79,17 @@ def test_one_that_dies_in_mid_message_is_dead() -> None:
     child.kill()
 
 
+def test_one_whose_owner_hangs_up_ends_and_leaves_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    child = processes.start(jobs.listens, log=log)
+    assert child.hear() == "ready"
+    assert log.exists()
+    child.line.close()
+    child.process.join()
+    assert child.process.exitcode == 1
+    assert not log.exists()
+
+
 def test_a_server_that_was_killed_is_started_again() -> None:
     server = processes.call(os.getppid)
     os.kill(server, signal.SIGKILL)

@@ -29,6 +29,7 @@ def _load() -> None:
     try:
         with suppress(Exception):
             from tuner.trainers import plain  # noqa: F401
+            from tuner.trainers.stacked import engine  # noqa: F401
     finally:
         done.set()
         watch.join()
