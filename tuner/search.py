@@ -63,7 +63,7 @@ def search(
             known = ledger.driver_state(found)
             driver = drivers.build(study, work.objective, record.results, record.waiting, known, record.next_number)
             watch.begins(found.label, study, split, record)
-            if not (record.results or record.waiting or repeats(study, trainer.room)):
+            if not (record.results or record.waiting or repeats(study, trainer.workers)):
                 watch.say("note: each trial of this search replays, the search does not; with --deterministic it would")
             ended = loop(study, record, driver, trainer, tracker, watch, stop, late)
             if ended == "stopped":
@@ -101,9 +101,9 @@ def loop(
     return "stopped" if stop() else "time" if left and late() else budget.ended
 
 
-def repeats(study: Study, room: int) -> bool:
-    """Whether a search comes out the same again, with room for that many trials at once."""
-    return room == 1 or study.search.deterministic or not study.search.learns
+def repeats(study: Study, workers: int) -> bool:
+    """Whether a search that nothing interrupts comes out the same again. What one worker says has one order."""
+    return workers == 1 or study.search.deterministic or not study.search.learns
 
 
 class Budget:

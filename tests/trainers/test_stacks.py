@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -183,6 +185,36 @@ def test_a_slow_judge_changes_nothing(pool: Callable[..., PoolTrainer]) -> None:
     assert [len(results[number].history) for number in (1, 2, 3, 4, 6)] == [3, 1, 2, 0, 1]
     for number, result in results.items():
         assert (result.weights is not None) == (result.state is State.COMPLETE), number
+
+
+def happened(trainer: PoolTrainer, pauses: random.Random) -> list[tuple[object, ...]]:
+    """Everything that was asked and said, in order, by an owner who takes now and then a little longer."""
+    trials = iter([trial(n, 1 + n % 5, size=n % 2) for n in range(14)])
+    events: list[tuple[object, ...]] = []
+
+    def ask(n: int) -> Batch:
+        time.sleep(pauses.choice([0.0, 0.0, 0.01]))
+        batch = tuple(itertools.islice(trials, n))
+        events.append(("ask", n, *(each.number for each in batch)))
+        return Batch(batch, more=len(batch) == n)
+
+    def judge(reports: Sequence[Report]) -> set[int]:
+        time.sleep(pauses.choice([0.0, 0.0, 0.01]))
+        events.append(("reports", *((report.trial, report.epoch) for report in reports)))
+        return {report.trial for report in reports if report.trial % 4 == 3 and report.epoch == 2}
+
+    for result in trainer.run(ask, judge, lambda: False):
+        events.append(("result", result.trial.number, result.state))
+    return events
+
+
+def test_with_one_worker_all_happens_in_the_same_order_whoever_takes_how_long(
+    pool: Callable[..., PoolTrainer],
+) -> None:
+    """So that a search with one worker is the same every time."""
+    first = happened(pool(), random.Random(0))
+    assert sum(event[0] == "result" for event in first) == 14
+    assert all(happened(pool(), random.Random(seed)) == first for seed in range(1, 4))
 
 
 def test_a_lane_is_refilled_while_its_neighbours_go_on(pool: Callable[..., PoolTrainer]) -> None:

@@ -67,6 +67,11 @@ class PoolTrainer:
         self._seats.end()
 
     @property
+    def workers(self) -> int:
+        """How many processes train at a time."""
+        return self._seats.most
+
+    @property
     def room(self) -> int:
         """How many trials it has room for, those that it has among them."""
         return sum(seat.room for seat in self._seats.busy) + self._seats.free * self._usual
