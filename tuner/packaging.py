@@ -111,9 +111,13 @@ def pack(order: Order, search: Path) -> Verdict:
 
 
 def model(subject: Subject, result: Result, folder: Path) -> Path:
-    """Writes the model of a trial, its manifest and its learning curves as one folder, whole or not at all."""
+    """Writes the model of a trial, its manifest and its learning curves as one folder, whole or not at all.
+
+    Raises as `pack`.
+    """
     split = Split.open(subject.work.split)
-    return _write(subject, result, split, restored(subject.work, result, split), folder)
+    networks = _restored(subject.work, [result], split)
+    return _write(subject, result, split, networks[result.trial.number], folder)
 
 
 def _write(subject: Subject, result: Result, split: Split, network: keras.Model, folder: Path) -> Path:

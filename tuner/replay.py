@@ -52,7 +52,8 @@ def replay(home: Home, name: str, trial: int, watch: Watch) -> Replayed:
 def packed(home: Home, name: str, trial: int, say: Callable[[str], None]) -> Iterator[Path]:
     """The packed model of a trial that was not kept, trained again, while the block runs.
 
-    Raises as `replay`, and ExportError where the trial has no model, or gives another score now.
+    It is the plain trainer's where what a stack trains is not the same in Keras. Raises as `replay`, and ExportError
+    where the trial has no model, or gives another score now.
     """
     search, recorded = _recorded(home, name, trial)
     if recorded.state is not State.COMPLETE:
@@ -68,7 +69,24 @@ def packed(home: Home, name: str, trial: int, say: Callable[[str], None]) -> Ite
             raise ExportError(_compare(search, recorded, again))
         study = from_document(search.study, search.document)
         subject = packaging.Subject(work, search.study, search.label, search.data, study.data.rename)
-        yield processes.call(packaging.model, subject, again, work.files / "model")
+        try:
+            made = processes.call(packaging.model, subject, again, work.files / "model")
+        except packaging.Unfaithful as error:
+            say(f"{error}; the plain trainer trains it again")
+            made = _by_plain(subject, recorded, say)
+        yield made
+
+
+def _by_plain(subject: packaging.Subject, recorded: Result, say: Callable[[str], None]) -> Path:
+    """The packed model of a trial as the plain trainer trains it, whose score may be another one."""
+    again = _train(subject.work, recorded, Watch(), "plain")
+    if again.state is not State.COMPLETE:
+        raise ExportError(
+            f"{subject.label}: trial {recorded.trial.number} is {again.state.value} with the plain trainer, and has no "
+            "model to export"
+        )
+    say(f"trial {recorded.trial.number}: score {recorded.score} in the record, {again.score} by the plain trainer")
+    return processes.call(packaging.model, subject, again, subject.work.files / "model")
 
 
 @contextmanager
@@ -93,7 +111,8 @@ def _recorded(home: Home, name: str, trial: int) -> tuple[Search, Result]:
     raise ExportError(f"{search.label} has no finished trial {trial}. `tuner show {name}` lists them")
 
 
-def _train(work: Work, recorded: Result, watch: Watch) -> Result:
+def _train(work: Work, recorded: Result, watch: Watch, trainer: str | None = None) -> Result:
+    """A recorded trial again, by what trained it then, unless a `trainer` is named."""
     queue = [recorded.trial]
     # A pruned trial was told to stop by a judge that looked at its neighbours; here it stops where it did then.
     last = recorded.trial.first_epoch + len(recorded.history) - 1 if recorded.state is State.PRUNED else None
@@ -105,7 +124,7 @@ def _train(work: Work, recorded: Result, watch: Watch) -> Result:
     def judge(reports: Sequence[Report]) -> set[int]:
         return {report.trial for report in reports if last is not None and report.epoch >= last}
 
-    trainer = recorded.program.get("trainer", "auto")  # one that failed early has none
+    trainer = trainer or recorded.program.get("trainer", "auto")  # one that failed early has none
     with PoolTrainer(work, say=watch.say, trainer=trainer) as pool:
         for result in pool.run(ask, judge, lambda: False):
             return result
