@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tuner import drivers, opening
 from tuner.conclusion import Conclusion
 from tuner.drivers import Driver
+from tuner.drivers.ordered import WINDOW
 from tuner.errors import SearchFailed
 from tuner.evaluate import Verdict
 from tuner.home import Home
@@ -59,7 +60,8 @@ def search(
     with own(ledger, found) as record, opening.recording(home, record, study, split, watch, stop) as tracker:
         record.continued(study.document)
         work = opening.work(record.folder, study, split)
-        with PoolTrainer(work, workers, say=watch.say, trainer=study.search.trainer) as trainer:
+        most = max(WINDOW, workers) if study.search.learns else None
+        with PoolTrainer(work, workers, say=watch.say, trainer=study.search.trainer, most=most) as trainer:
             known = ledger.driver_state(found)
             driver = drivers.build(study, work.objective, record.results, record.waiting, known, record.next_number)
             watch.begins(found.label, study, split, record)

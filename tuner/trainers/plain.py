@@ -20,9 +20,10 @@ from tuner.data.split import Split
 from tuner.metrics import Array, Task
 from tuner.trainers import readings
 from tuner.trainers.course import Course, Kept
+from tuner.trainers.order import rows_of
 from tuner.trainers.stacked import cache
 from tuner.trainers.work import Work
-from tuner.trial import Metrics, Report, Result, Trial, derive_seed
+from tuner.trial import Metrics, Report, Result, Trial
 from tuner.tunables import setting
 
 with quiet.stderr():
@@ -34,7 +35,6 @@ with quiet.stderr():
 
 # Rows of one prediction: bounds memory, and is the same for every trial so that scores do not depend on it.
 _ROWS = 4096
-_SHUFFLE = 3  # the stream of a trial's seed; models.dense has the others
 
 
 def begin() -> None:
@@ -99,7 +99,8 @@ def _rates(trial: Trial, epochs: int, steps: int) -> Array | None:
     """The learning rates from the trial's first epoch on, where they change; `steps` make one of the `epochs`."""
     if schedule.is_constant(trial.values):
         return None
-    return schedule.rates(trial.values, epochs * steps)[(trial.first_epoch - 1) * steps :]
+    whole = schedule.rates(trial.values, epochs * steps)
+    return whole[min((trial.first_epoch - 1) * steps, len(whole) - 1) :]
 
 
 def build(trial: Trial, split: Split, rates: Array | None = None) -> keras.Model:
@@ -136,7 +137,7 @@ def _batches(split: Split, trial: Trial, size: int) -> tuple[tf.data.Dataset, in
         whole.append(tf.constant(weights_of_classes(split)[split.y_train.astype(np.int64)]))
 
     def draw(epoch: Array) -> Array:
-        return np.random.default_rng(derive_seed(trial.seed, _SHUFFLE, int(epoch))).permutation(rows).astype(np.int32)
+        return rows_of(trial, int(epoch), rows)
 
     def batches_of(epoch: tf.Tensor) -> tf.data.Dataset:
         # Drawn when the epoch begins: the orders of all epochs at once may be larger than the data.

@@ -24,7 +24,8 @@ class PoolTrainer:
 
     With the trainer `auto` a trial is stacked where the plan of the work has a program for it; with `stacked` any other
     fails, and with `plain` none is. Stacks stay in their processes from run to run, until `close`, or until a run does
-    not come to its end. `say` is told in a line of what is worth one; see `Suspects` for `retries`.
+    not come to its end. `say` is told in a line of what is worth one; see `Suspects` for `retries`. It has room for
+    `most` trials at once, for a search that learns from what has ended.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class PoolTrainer:
         say: Callable[[str], None] = lambda line: None,
         trainer: str = "auto",
         opener: worker.Opener = worker.xla,
+        most: int | None = None,
     ) -> None:
         self.work, self.retries, self.say = work, retries, say
-        self._trainer, self._opener = trainer, opener
+        self._trainer, self._opener, self._most = trainer, opener, most
         self._plan = work.plan if trainer != "plain" else None
         self._suspects = Suspects(retries, say)
         self._seats = Seats(self._fitting(workers), self._stack if self._plan is not None else None, self._single)
@@ -74,7 +76,8 @@ class PoolTrainer:
     @property
     def room(self) -> int:
         """How many trials it has room for, those that it has among them."""
-        return sum(seat.room for seat in self._seats.busy) + self._seats.free * self._usual
+        room = sum(seat.room for seat in self._seats.busy) + self._seats.free * self._usual
+        return room if self._most is None else min(room, self._most)
 
     def run(self, ask: Ask, judge: Judge, stop: Stop) -> Iterator[Result]:
         """As every trainer. Raises WorkerDied where no process can be started at all."""

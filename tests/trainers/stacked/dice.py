@@ -28,7 +28,8 @@ def masks(plan: Plan, values: Values, seed: int) -> tuple[Array, Array]:
     network, rows = Network(plan.rows, plan.traits, lane.bucket), lane.bucket.batch
     of = {name: tf.constant(each[None]) for name, each in lane.constants().items()}
     of["key"] = tf.constant(lane.keys(1, lane.steps)[2].reshape(1, -1, 1, 1))
-    found = [np.asarray(network._kept(ByLayer(of), index))[0] for index in range(3)]
+    places = tf.constant(dropout.places(rows, 16)[None])
+    found = [np.asarray(network._kept(ByLayer(of), index, places))[0] for index in range(3)]
     by_hand = np.zeros((3, rows, 16), np.float32)
     for layer in (1, 2, 3):
         rate, units = float(setting(values, "dropout", layer)), lane.units(layer)

@@ -68,6 +68,13 @@ def test_a_program_is_found_again_whatever_was_traced_before_it(
     assert files(tmp_path, ".pb") == compiled
 
 
+def test_a_program_that_cannot_be_read_is_made_again(saved_split: Callable[[str], Path], tmp_path: Path) -> None:
+    first = train(saved_split("wine"), tmp_path, 0)
+    (compiled,) = tmp_path.rglob("*.pb")
+    compiled.write_bytes(compiled.read_bytes()[:1000])
+    assert train(saved_split("wine"), tmp_path, 0) == first
+
+
 def test_without_a_folder_to_keep_them_in_programs_are_compiled_all_the_same(
     saved_split: Callable[[str], Path], tmp_path: Path
 ) -> None:

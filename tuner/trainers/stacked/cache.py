@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -30,11 +31,15 @@ _FLAGS = ("--xla_backend_optimization_level=1", "--xla_cpu_prefer_vector_width=5
 def prepare() -> None:
     """Sets the compiler's flags. Must be called before TensorFlow is imported; flags of the user's own come last."""
     folder = programs()
-    with suppress(OSError):  # without a folder programs are compiled anew each time
-        folder.mkdir(parents=True, exist_ok=True)
-        _bound(folder.parent)
     _set("XLA_FLAGS", *_FLAGS)
-    _set("TF_XLA_FLAGS", f"--tf_xla_persistent_cache_directory={folder}", "--tf_xla_persistent_cache_prefix=xla")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _bound(folder)
+        usable = os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > LIMIT
+    except OSError:
+        usable = False
+    if usable:  # else programs are compiled anew each time: XLA gives up on one that it cannot write
+        _set("TF_XLA_FLAGS", f"--tf_xla_persistent_cache_directory={folder}", "--tf_xla_persistent_cache_prefix=xla")
 
 
 def _set(name: str, *flags: str) -> None:
@@ -44,7 +49,8 @@ def _set(name: str, *flags: str) -> None:
 
 def programs() -> Path:
     """The folder of programs that this machine, these libraries and this code can share."""
-    return user_cache() / "programs" / digest(metadata.version("tensorflow"), _machine(), *_FLAGS, _source())
+    own = [flag for flag in os.environ.get("XLA_FLAGS", "").split() if flag not in _FLAGS]
+    return user_cache() / "programs" / digest(metadata.version("tensorflow"), _machine(), *_FLAGS, *own, _source())
 
 
 def digest(*parts: str) -> str:
@@ -64,23 +70,28 @@ def _machine() -> str:
 @cache
 def _source() -> str:
     """The code that writes programs, so that a change of it never meets the programs of before."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    here = Path(__file__).parent
+    files = [*sorted(here.glob("*.py")), here.parents[1] / "tunables.py", here.parents[1] / "metrics.py"]
     return digest(*(file.read_text(encoding="utf-8") for file in files))
 
 
 def _bound(folder: Path) -> None:
-    """Deletes the oldest files beyond the limit. One that another search is about to read is compiled again."""
-    files = sorted(_files(folder), reverse=True)
+    """Deletes programs beyond the limit: those of other versions first, then the oldest.
+
+    One that another search is about to read is compiled again.
+    """
+    files = sorted(_files(folder.parent), key=lambda each: (each[2].parent == folder, each[0]), reverse=True)
     total = 0
     for _, size, path in files:
         total += size
         if total > LIMIT:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # it may be somebody else's
+                path.unlink(missing_ok=True)
 
 
 def _files(folder: Path) -> Iterator[tuple[float, int, Path]]:
     for path in folder.rglob("*"):
         with suppress(OSError):  # another search may have deleted it
-            if path.is_file():
+            if path.is_file() and path.suffix != ".lock":
                 found = path.stat()
                 yield found.st_mtime, found.st_size, path

@@ -23,6 +23,9 @@ from tuner.trainers.stacked.program import Program
 
 Library: TypeAlias = Any
 
+# Seconds to wait for another worker that compiles the same program, before it is compiled here too.
+_PATIENCE = 120.0
+
 
 class Compiled:
     """Calls `Program.epoch`, compiled. The first call finds the graph or traces it, and XLA's program likewise."""
@@ -36,9 +39,19 @@ class Compiled:
     def __call__(self, *arguments: Any) -> Any:
         if self._outputs is None:
             with _alone(self._file):
-                self._outputs = self._define(arguments)
-                return self._run(self._outputs, arguments)
+                return self._first(arguments)
         return self._run(self._outputs, arguments)
+
+    def _first(self, arguments: tuple[Any, ...]) -> Any:
+        """The first call. Where what was kept cannot be used, the program is made again under another name."""
+        try:
+            self._outputs = self._define(arguments)
+            return self._run(self._outputs, arguments)
+        except tf.errors.OpError:
+            self._file.unlink(missing_ok=True)
+            self._name += "_again"
+            self._outputs = self._define(arguments)
+            return self._run(self._outputs, arguments)
 
     def _run(self, outputs: int, arguments: tuple[Any, ...]) -> Any:
         found = execute.execute(self._name.encode(), outputs, tf.nest.flatten(arguments), (), context.context())
@@ -83,7 +96,7 @@ def _alone(graph: Path) -> Iterator[None]:
     held = False
     with suppress(OSError):  # where no lock can be had, each compiles its own
         if not done.exists():
-            lock.acquire()
+            lock.acquire(timeout=_PATIENCE)
             held = True
     try:
         yield

@@ -11,7 +11,7 @@ import numpy as np
 from tuner.metrics import Array
 from tuner.trial import derive_seed
 
-_STREAM = 4  # of a trial's seed; `models.dense` and `trainers.plain` have the others
+_STREAM = 4  # of a trial's seed; `models.dense` and `trainers.order` have the others
 FIRST, SECOND = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
 
 

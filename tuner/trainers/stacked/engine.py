@@ -6,7 +6,7 @@ Importing this module imports TensorFlow. It is imported where trials are traine
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from tuner.data.split import Split
 from tuner.metrics import Array
 from tuner.models import dense
 from tuner.trainers import readings
-from tuner.trainers.stacked import Epoch, Key, key_of
+from tuner.trainers.stacked import Epoch, Key, dropout, key_of
 from tuner.trainers.stacked.cache import programs
 from tuner.trainers.stacked.coefficients import Formula
 from tuner.trainers.stacked.compiled import Compiled
@@ -35,25 +35,25 @@ def open_(work: Work) -> XlaEngine:
     return XlaEngine(work.plan, Split.open(work.split))
 
 
-@dataclass(slots=True)
 class XlaEngine:
-    """See `stacked.Engine`."""
+    """See `stacked.Engine`. It holds one stack at a time, so that memory is that of one, and every function."""
 
-    plan: Plan
-    split: Split
-    _functions: dict[Program, Any] = field(default_factory=dict)
-    _stacks: dict[Bucket, XlaStack] = field(default_factory=dict)
-    _data: tuple[Any, ...] | None = None
+    def __init__(self, plan: Plan, split: Split) -> None:
+        self.plan, self.split = plan, split
+        self._functions: dict[str, Compiled] = {}
+        self._current: tuple[Bucket, XlaStack] | None = None
+        self._data: tuple[Any, ...] | None = None
 
     def bucket(self, trial: Trial) -> Bucket:
         return self.plan.bucket(trial.values)
 
     def stack(self, trial: Trial) -> XlaStack:
         bucket = self.bucket(trial)
-        if bucket not in self._stacks:
+        if self._current is None or self._current[0] != bucket:
+            self._current = None  # its memory goes before the next one's comes
             program = Program(self.plan.rows, self.plan.traits, bucket)
-            self._stacks[bucket] = XlaStack(self.plan, program, self._function(program), self.split, self.data)
-        return self._stacks[bucket]
+            self._current = bucket, XlaStack(self.plan, program, self._function(program), self.split, self.data)
+        return self._current[1]
 
     @property
     def data(self) -> tuple[Any, ...]:
@@ -65,11 +65,11 @@ class XlaEngine:
             self._data = tuple(tf.constant(np.asarray(each)) for each in arrays)
         return self._data
 
-    def _function(self, program: Program) -> Any:
-        """One for all sizes of batches that a bucket pads."""
-        if program not in self._functions:
-            self._functions[program] = Compiled(program, programs())
-        return self._functions[program]
+    def _function(self, program: Program) -> Compiled:
+        """One for all sizes of batches that are padded alike."""
+        if program.digest not in self._functions:
+            self._functions[program.digest] = Compiled(program, programs())
+        return self._functions[program.digest]
 
 
 @dataclass(slots=True)
@@ -96,6 +96,7 @@ class XlaStack:
         self._state["moving"] = {
             name: np.zeros((lanes, *shape), np.float32) for name, shape in network.statistics.items()
         }
+        self._places = tf.constant(dropout.places(program.bucket.batch, program.bucket.width)[None])
         self._predicted = np.zeros((lanes, 0, 0), np.float32)
         self._constants = _stacked(lanes, Lane(plan, program.bucket, _EMPTY).constants())
 
@@ -142,6 +143,7 @@ class XlaStack:
             tf.constant(self._plan.steps(program.bucket.size)),
             tf.constant(program.bucket.size),
             *self._data,
+            self._places,
         )
         self._state = {"weights": weights, **slots, "moving": moving}
         self._predicted = _array(predicted)

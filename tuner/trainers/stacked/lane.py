@@ -11,13 +11,12 @@ import numpy as np
 
 from tuner.metrics import Array
 from tuner.models.schedule import rates
+from tuner.trainers.order import rows_of
 from tuner.trainers.stacked import dropout
 from tuner.trainers.stacked.coefficients import ACCUMULATES, FED_WITH_STEPS, coefficients, option
 from tuner.trainers.stacked.plan import Bucket, Plan
-from tuner.trial import Trial, Value, derive_seed
+from tuner.trial import Trial, Value
 from tuner.tunables import CLIPPING, setting
-
-_SHUFFLE = 3  # the stream of a trial's seed that orders rows, as in `trainers.plain`
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ class Lane:
     def order(self, epoch: int, most_steps: int) -> Array:
         """The rows of each step of an epoch, int32 (most_steps, batch); places beyond a batch hold row 0."""
         rows, size = self.plan.rows.train, self.bucket.size
-        drawn = np.random.default_rng(derive_seed(self.trial.seed, _SHUFFLE, epoch)).permutation(rows)
+        drawn = rows_of(self.trial, epoch, rows)
         padded = np.zeros(self.steps * size, np.int32)
         padded[:rows] = drawn
         order = np.zeros((most_steps, self.bucket.batch), np.int32)

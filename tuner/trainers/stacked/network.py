@@ -102,12 +102,19 @@ class Network:
         return tf.matmul(h, weights["kernel"]) + weights["shift"][:, None, :]
 
     def forward(
-        self, weights: Weights, moving: Weights, constants: Weights, x: Tensor, seen: Tensor, key: Tensor
+        self,
+        weights: Weights,
+        moving: Weights,
+        constants: Weights,
+        x: Tensor,
+        seen: Tensor,
+        dice: tuple[Tensor, Tensor],
     ) -> tuple[Tensor, Tensor, list[Layer], Weights]:
         """A training pass over batches x (S, B, F): logits (S, B, C), the last hidden values, what the way back needs,
         and the moving statistics after it. `seen` is 1 for rows of the batch and 0 for those beyond it, (1, B, 1);
-        `key` is that of the step's dropout by layer, uint32 (S, layers, 1, 1).
+        `dice` are the step's dropout keys by layer, uint32 (S, layers, 1, 1), and the places, uint32 (1, B, U).
         """
+        key, places = dice
         of = ByLayer({**constants, **weights, "key": key})
         h, layers = x, []
         means, variances = [], []
@@ -125,7 +132,7 @@ class Network:
                 means.append(mean)
                 variances.append(variance)
             y, slope = pick(self.traits.activations, of("code", index), z)
-            kept = self._kept(of, index)
+            kept = self._kept(of, index, places)
             y, slope = y * kept, slope * kept
             layers.append(Layer(inputs, slope, normalised, inverse))
             h = tf.where(of("active", index), y, h) if self._may_skip(index) else y
@@ -178,11 +185,10 @@ class Network:
         """Whether some trial of the bucket has no such layer."""
         return index >= max(self.bucket.least, 1)
 
-    def _kept(self, of: ByLayer, index: int) -> Tensor:
+    def _kept(self, of: ByLayer, index: int, places: Tensor) -> Tensor:
         """What a unit's value is multiplied by: 0 where it is padding or dropped, else 1 / (1 − rate)."""
         if "dropout" not in self.traits.switches:
             return of("unit", index)
-        places = tf.constant(dropout.places(self.bucket.batch, self.bucket.width)[None])
         drawn = _mixed(tf.bitwise.bitwise_xor(places, of("key", index)))
         return tf.where(drawn >= of("threshold", index), of("unit", index) * of("scale", index), 0.0)
 

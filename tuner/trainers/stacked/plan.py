@@ -6,8 +6,8 @@ trials there are, or on what is compiled already. No TensorFlow is imported here
 
 from __future__ import annotations
 
+import hashlib
 import math
-import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DEEPEST, WIDEST = 24, 2048
 # More than so many sizes of batches are padded to a power of two, and a program is compiled for each power.
 _SIZES = 4
-# Bytes that a stack may take.
+# Bytes that a stack may take, and a single lane of it.
 MEMORY = 2**30
 # Of how many trials, drawn at random, a plan is made.
 _SAMPLE = 256
@@ -103,13 +103,15 @@ class Plan:
         """Why the programs of this study cannot train these values, or None where they can."""
         depth, width = _depth(values), _width(values)
         if width > max(self.depths) or depth > max(self.depths[max(self.depths)]):
-            return f"{depth} layers of up to {width} units are more than the stacked trainer has programs for"
+            return "its layers are more, or wider, than those of any program"
+        if self._lane_bytes(values) > MEMORY:
+            return "its layers take more memory than a stack may have"
         for layer in range(1, depth + 1):
             if (name := setting(values, "activation", layer)) not in self.traits.activations:
                 return f"the activation {name} is not in the study's space"
         if (name := setting(values, "optimizer")) not in self.traits.optimizers:
             return f"the optimizer {name} is not in the study's space"
-        extra = _switches([values], depth) - set(self.traits.switches)
+        extra = _switches(values, depth) - set(self.traits.switches)
         if extra:
             return f"{min(extra)} is not in the study's space"
         unknown = {name for name in values if name.rstrip("0123456789").rstrip("_") not in KNOWN and name not in KNOWN}
@@ -147,8 +149,12 @@ class Plan:
         rows = self.rows
         weights = width * (rows.features + rows.outputs + depth) + max(depth - 1, 0) * width * width
         extra = bool({"amsgrad", "centered"} & {*self.traits.switches})
-        held = 3 * depth * batch * width + 3 * rows.validation * width
+        held = 3 * depth * batch * width + rows.validation * (3 * width + rows.features)
         return 4 * (4 * (3 + extra) * weights + held)
+
+    def _lane_bytes(self, values: Mapping[str, Value]) -> int:
+        bucket = self.bucket(values)
+        return self.bytes(bucket.depth, bucket.width, bucket.batch)
 
     def _batch(self, size: int) -> int:
         padded = size if size in self.sizes else 1 << (size - 1).bit_length()
@@ -162,14 +168,15 @@ class Plan:
 
     @property
     def most_bytes(self) -> int:
-        """What a process takes in memory at most, for its lanes and the rows."""
+        """What a process takes in memory at most, for the one stack that it holds and the rows."""
         rows = self.rows
-        batch = max([self.batch_size, *self.sizes])
+        # Padded batches may be as large as the rows are many, but a lane beyond the limit is not stacked.
+        batch = self._batch(max([self.batch_size, *self.sizes]))
         stacks = [
             self._lanes(edges[-1], width, batch, batch) * self.bytes(edges[-1], width, batch)
             for width, edges in self.depths.items()
         ]
-        return sum(stacks) + 8 * rows.features * (rows.train + rows.validation)
+        return min(max(stacks), MEMORY) + 8 * rows.features * (rows.train + rows.validation)
 
     def steps(self, size: int) -> int:
         """How many batches of `size` rows make an epoch; the last may be shorter."""
@@ -208,12 +215,16 @@ def plan(space: Space, training: TrainingSection, rows: Rows) -> Plan:
 
 def _sample(space: Space) -> list[dict[str, Value]]:
     """Sets of active values, drawn alike in every process."""
-    dice = random.Random(0)
 
-    def suggest(_: str, parameter: Parameter) -> Value:
-        return parameter.at(dice.random())
+    def drawn(number: int) -> dict[str, Value]:
+        # By name and not by turn, so that the order in which a study lists its parameters moves no bucket.
+        def suggest(name: str, parameter: Parameter) -> Value:
+            digest = hashlib.blake2b(f"{number}/{name}".encode(), digest_size=8).digest()
+            return parameter.at((int.from_bytes(digest, "big") >> 11) / 2**53)
 
-    return [space.walk(suggest) for _ in range(_SAMPLE)]
+        return space.walk(suggest)
+
+    return [drawn(number) for number in range(_SAMPLE)]
 
 
 def _depth(values: Mapping[str, Value]) -> int:
@@ -277,15 +288,10 @@ def _on(name: str, value: Value) -> bool:
     return value != "none" if name == "class_weight" else bool(value)
 
 
-def _switches(sets: Iterable[Mapping[str, Value]], depth: int) -> set[str]:
+def _switches(values: Mapping[str, Value], depth: int) -> set[str]:
     """The switches that values turn on, shared or in one of the layers."""
-    found = set()
-    for values in sets:
-        for name in SWITCHES:
-            keys = (name, *(f"{name}_{layer}" for layer in range(1, depth + 1)))
-            if any(_on(name, values[key]) for key in keys if key in values):
-                found.add(name)
-    return found
+    keys = {name: (name, *(f"{name}_{layer}" for layer in range(1, depth + 1))) for name in SWITCHES}
+    return {name for name in SWITCHES if any(_on(name, values[key]) for key in keys[name] if key in values)}
 
 
 def described(rows: Rows, traits: Traits, bucket: Bucket) -> str:

@@ -86,13 +86,15 @@ class Program:
         y: Tensor,
         x_validation: Tensor,
         class_weights: Tensor,
+        places: Tensor,
     ) -> tuple[Any, ...]:
         """One epoch of every lane.
 
         `order` has the row numbers of each step, int32 (S, most_steps, B), `tables` the coefficients, `keys` the keys
-        of dropout by layer; `steps` of them are taken, with `size` rows each but the last. Gives the weights, slots
-        and moving statistics after it, the sums of the plain loss and of the second metric over the train rows (S,),
-        the predictions for the validation rows (S, rows, C), and whether all weights are finite (S,).
+        of dropout by layer, which meet in `places`, uint32 (1, B, U); `steps` of them are taken, with `size` rows each
+        but the last. Gives the weights, slots and moving statistics after it, the sums of the plain loss and of the
+        second metric over the train rows (S,), the predictions for the validation rows (S, rows, C), and whether all
+        weights are finite (S,).
         """
         lanes, batch, network = self.bucket.lanes, self.bucket.batch, self.network
 
@@ -103,8 +105,10 @@ class Program:
             count = tf.minimum(size, self.rows.train - at * size)
             seen = tf.cast(tf.range(batch) < count, tf.float32)[None, :]
             target = tf.gather(y, chosen)
+            # A place beyond the batch holds zeros, not some row: what that gives must not be able to overflow.
+            drawn = tf.gather(x, chosen) * seen[..., None]
             logits, last, layers, moving = network.forward(
-                weights, moving, constants, tf.gather(x, chosen), seen[..., None], key
+                weights, moving, constants, drawn, seen[..., None], (key, places)
             )
             error, loss, second = losses(self.rows, logits, target, constants.get("smoothing"))
             share = self._shares(seen / tf.cast(count, tf.float32), target, constants, class_weights)

@@ -142,7 +142,8 @@ def clipped(gradients: list[Tensor], traits: Traits, limits: dict[str, Tensor], 
         limit = limits["global_clipnorm"]
         squares = [tf.reduce_sum(g * g, list(range(1, len(g.shape)))) for g in gradients]
         norm = tf.sqrt(tf.add_n(squares))
-        scale = tf.where(norm > limit, limit / norm, 1.0)
+        # As in Keras, a norm that overflows gives NaN, and the trial diverges.
+        scale = tf.where(norm > limit, limit / norm, 1.0) + (norm - norm)
         gradients = [g * _spread(scale, g) for g in gradients]
     return gradients
 
