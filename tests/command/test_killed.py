@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command.typed import begun, kill, ledger, new_home, shown, statuses, told, tuner, wait_for
+from tests.command.typed import ENDLESS, begun, kill, ledger, new_home, shown, statuses, told, tuner, wait_for
 
 # Several real searches a test: two minutes are too few where the cores have other work.
 pytestmark = pytest.mark.timeout(300)
@@ -18,16 +18,17 @@ pytestmark = pytest.mark.timeout(300)
 
 def test_kill_9_in_mid_search_loses_nothing(tmp_path: Path) -> None:
     folder = new_home(tmp_path)
-    search = ("search", "small", "--workers", "1", "--trials", "100")
-    with begun(folder, *search) as process:
-        wait_for(process, "[20/100]")  # others are in training beside it
+    search = ("search", "small", "--workers", "1", "--trials")
+    with begun(folder, *search, ENDLESS) as process:
+        wait_for(process, f"[20/{ENDLESS}]")  # others are in training beside it
         kill(process)
     before = told(folder)
-    assert 20 <= len(before) < 100
-    said = tuner(folder, *search)
-    assert re.search(rf"resuming: {len(before)} of 100 done, [1-9]\d* put back", said)
+    assert 20 <= len(before) < int(ENDLESS)
+    trials = len(before) + 20
+    said = tuner(folder, *search, str(trials))
+    assert re.search(rf"resuming: {len(before)} of {trials} done, [1-9]\d* put back", said)
     after = told(folder)
-    assert len(after) == 100
+    assert len(after) == trials
     # The time at which each was told is in the row: a finished trial that trained again would have a new one.
     assert {number: after[number] for number in before} == before
     assert {"FINISHED"} == statuses(folder)

@@ -34,6 +34,8 @@ keep_models = 2
 finalists = 2
 pruner = "median"
 """
+# So many trials that a search is not done before a test has seen what it waits for and acted; it is cut off anyway.
+ENDLESS = "9999"
 CODE = "from tuner.cli import main; main()"
 # The folder's own store and data, whatever the person who runs the tests has set.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("MLFLOW_TRACKING_URI", "TUNER_DATA")}
