@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,9 @@ from tuner.home import Home
 from tuner.study import Study, from_document, load
 
 ROOT = Path(__file__).parent.parent
+# The suite keeps its compiled programs where no command of the user's own looks. Processes of all kinds take it over
+# from here, those that run tests side by side among them, so that each program is compiled once.
+os.environ["TUNER_CACHE"] = str(ROOT / ".pytest_cache" / "tuner")
 
 
 @pytest.fixture

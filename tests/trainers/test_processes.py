@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.trainers import jobs
 from tuner.errors import DataError
+from tuner.home import user_cache
 from tuner.trainers import processes
 
 
@@ -69,6 +71,10 @@ def test_what_a_worker_printed_last_goes_with_its_death(tmp_path: Path) -> None:
 def test_what_a_worker_prints_is_not_the_owners(capfd: pytest.CaptureFixture[str]) -> None:
     assert processes.call(os.system, "echo loud; echo loud >&2") == 0
     assert capfd.readouterr() == ("", "")
+
+
+def test_workers_of_the_tests_keep_nothing_in_the_users_own_cache() -> None:
+    assert processes.call(user_cache).is_relative_to(ROOT / ".pytest_cache")
 
 
 def test_one_that_dies_in_mid_message_is_dead() -> None:
