@@ -383,7 +383,9 @@ def test_after_a_run_that_was_stopped_there_is_another(pool: Callable[..., PoolT
 def test_the_stacked_trainer_refuses_what_it_has_no_program_for(pool: Callable[..., PoolTrainer]) -> None:
     results = Play(pool(trainer="stacked"), whole([trial(0, 2), trial(1, 2, odd=True)])).results()
     assert (results[0].state, results[1].state) == (State.COMPLETE, State.FAILED)
-    assert results[1].error == ("it cannot be stacked: it is odd; the trainer 'auto' trains such trials one by one")
+    assert results[1].error == (
+        "it cannot be stacked: it is odd; with --trainer auto such trials are trained one by one"
+    )
 
 
 def test_what_is_not_stacked_is_trained_by_the_plain_trainer(

@@ -118,7 +118,7 @@ class PoolTrainer:
         for trial in trials:
             reason = self._reason(trial)
             if reason is not None and self._trainer == "stacked":
-                error = f"it cannot be stacked: {reason}; the trainer 'auto' trains such trials one by one"
+                error = f"it cannot be stacked: {reason}; with --trainer auto such trials are trained one by one"
                 yield Result(trial, State.FAILED, error=error)
                 continue
             if reason is not None and self._trainer == "auto" and reason not in self._reasons:
