@@ -32,7 +32,7 @@ class Row:
     goals: tuple[Goal, ...]
 
     def goal(self, against: str) -> Goal:
-        return next((goal for goal in self.goals if goal.against == against), Goal(against, unit="%", at_most=True))
+        return next((goal for goal in self.goals if goal.against == against), Goal(against, 5, 0, "%", True))
 
 
 def _against(keras_tuner: tuple[float, float], optuna: tuple[float, float]) -> tuple[Goal, ...]:
@@ -88,7 +88,7 @@ class Sizes:
 
     searched: int = 100
     epochs: int | None = None  # what the task says
-    peers: int = 20
+    peers: int = 12
     short: int = 20
     short_epochs: int = 5
     california: int = 30
