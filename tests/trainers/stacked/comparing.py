@@ -93,9 +93,12 @@ class Compared:
         """
         if self.distance.within(weights, loss):
             return True
-        return self.rounding is not None and self.distance.within(
-            4 * max(weights / 4, self.rounding.furthest), 4 * max(loss / 4, self.rounding.loss)
-        )
+        if self.rounding is None:
+            return False
+        # Tensor by tensor: one that is all rounding excuses no other.
+        pairs = zip(self.distance.weights, self.rounding.weights, strict=True)
+        near = all(away <= max(weights, 4 * rounded) for away, rounded in pairs)
+        return near and self.distance.loss <= max(loss, 4 * self.rounding.loss)
 
 
 def compared(folder: Path, plan: Plan, trials: Sequence[Trial], after: Sequence[Trial] = ()) -> list[Compared]:

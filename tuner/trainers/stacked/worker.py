@@ -114,6 +114,7 @@ class _Worker:
         """Takes those from the queue for whom there is a lane. An empty stack makes room for another one."""
         if self._queue and not self._courses:
             self._bucket = self._engine.bucket(self._queue[0])
+            self._stack = None  # another one may need its memory
             self._stack = self._engine.stack(self._queue[0])
         fit = [trial for trial in self._queue if self._engine.bucket(trial) == self._bucket]
         new = fit[: self._stack.free] if self._stack is not None else []
