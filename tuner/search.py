@@ -60,6 +60,7 @@ def search(
     with own(ledger, found) as record, opening.recording(home, record, study, split, watch, stop) as tracker:
         record.continued(study.document)
         work = opening.work(record.folder, study, split)
+        # A search that learns has few trials at once, or it would have asked for all before it knows of any.
         most = max(WINDOW, workers) if study.search.learns else None
         with PoolTrainer(work, workers, say=watch.say, trainer=study.search.trainer, most=most) as trainer:
             known = ledger.driver_state(found)
