@@ -101,7 +101,7 @@ def test_a_finished_trial() -> None:
 
 
 def test_one_epoch_is_one_epoch() -> None:
-    assert wording.result(told(1, State.PRUNED)) == "trial 7 pruned 0.7500 (1 epoch, 1.2 s) · layers 1 · units 8"
+    assert wording.result(told(1, State.PRUNED)) == "trial 7 pruned at 0.7500 (1 epoch, 1.2 s) · layers 1 · units 8"
 
 
 def test_a_failed_trial_says_of_what() -> None:
@@ -113,3 +113,12 @@ def test_a_failed_trial_says_of_what() -> None:
 def test_the_last_line_of_an_error() -> None:
     assert wording.last_line("a\nb\n\n") == "b"
     assert wording.last_line(" \n") == ""
+
+
+def test_one_has_no_plural() -> None:
+    assert [wording.count(number, "trial") for number in (0, 1, 2, 1000)] == [
+        "0 trials",
+        "1 trial",
+        "2 trials",
+        "1,000 trials",
+    ]

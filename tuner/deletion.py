@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
+from tuner import wording
 from tuner.errors import LedgerError
 from tuner.home import Home
 from tuner.ledger import Ledger, Search, own
@@ -29,9 +30,9 @@ class Deletion:
             what = f"trial {self.trial} of {self.search.label}{', the champion' if champion else ''}"
             again = f"; `tuner search {self.search.label}` names the champion anew" if self.search.verdict else ""
             return f"{what}: its line in the ledger, its files, its MLflow run{again}"
-        trials = len(self.ledger.results(self.search))
         folder = self.home.search(self.search.label).relative_to(self.home.root)
-        return f"{self.search.label}: {trials} trials in the ledger, the files in {folder}, and its MLflow runs"
+        trials = wording.count(len(self.ledger.results(self.search)), "trial")
+        return f"{self.search.label}: {trials} in the ledger, the files in {folder}, and its MLflow runs"
 
     def carry_out(self) -> str:
         """Removes it, the record first and the ledger last, so that what is interrupted can be typed again.

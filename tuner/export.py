@@ -109,11 +109,17 @@ def _raw_rows(folder: Path, rows: Path) -> pd.DataFrame | NDArray[Any]:
 
 
 def write_csv(table: pd.DataFrame, output: Path) -> None:
-    """Writes predictions so that the file is there whole or not at all. Raises ExportError."""
+    """Writes predictions so that the file is there whole or not at all. Raises ExportError.
+
+    What is no ordinary file, as a pipe or /dev/stdout, is written to and stays what it is.
+    """
     unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     try:
+        if output.exists() and not output.is_file():
+            table.to_csv(output, index=False)
+            return
         table.to_csv(unfinished, index=False)
-        unfinished.replace(output)
+        unfinished.replace(output.resolve() if output.is_symlink() else output)
     except OSError as error:
         raise ExportError(f"{output}: cannot be written ({error.strerror}). Name another file with -o") from None
     finally:

@@ -29,6 +29,6 @@ def stderr() -> Iterator[None]:
 
 def turn_away(file: Path | None = None) -> None:
     """From now on the process's error output goes to a file, or nowhere."""
-    target = os.open(file or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    target = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) if file else os.open(os.devnull, os.O_WRONLY)
     os.dup2(target, 2)
     os.close(target)

@@ -173,7 +173,9 @@ def print_outcome(outcome: Outcome, resume: str) -> None:
         console.print(f"{outcome.label} is stopped. Go on with: {resume}", soft_wrap=True)
         return
     console.print()
-    console.print(f"[bold]{outcome.label}[/]: {_ENDS[outcome.ended]} ({outcome.verdict.trials} trials)")
+    console.print(
+        f"[bold]{outcome.label}[/]: {_ENDS[outcome.ended]} ({wording.count(outcome.verdict.trials, 'trial')})"
+    )
     _print_verdict(console, outcome.verdict)
     console.print()
     console.print("next:")

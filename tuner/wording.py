@@ -57,6 +57,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def count(number: int, noun: str) -> str:
+    """`1 trial`, `6 trials`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def states(counts: Mapping[State, int]) -> str:
     """`31 complete · 12 pruned · 1 failed`, without the states that did not occur."""
     return " · ".join(f"{counts[state]} {state.value}" for state in State if counts.get(state))
@@ -66,9 +71,10 @@ def result(told: Result) -> str:
     """A finished trial on a line."""
     if told.state is State.FAILED:
         return f"trial {told.trial.number} failed: {last_line(told.error or 'no reason known')}"
-    count = len(told.history)
-    effort = f"{count} epoch{'s' * (count != 1)}, {told.seconds:.1f} s"
-    return f"trial {told.trial.number} {told.state.value} {score(told.score)} ({effort}) · {values(told.trial.values)}"
+    effort = f"{count(len(told.history), 'epoch')}, {told.seconds:.1f} s"
+    # The score of one that was stopped is not among those that can win.
+    state = f"{told.state.value} at" if told.state is State.PRUNED else told.state.value
+    return f"trial {told.trial.number} {state} {score(told.score)} ({effort}) · {values(told.trial.values)}"
 
 
 def last_line(error: str) -> str:
