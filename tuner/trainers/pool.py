@@ -140,16 +140,19 @@ class PoolTrainer:
         return Party(trials, bucket, bucket.lanes, apart)
 
     def _listen(self, judge: Judge) -> Iterator[Result]:
-        """Takes in what the workers have to say within a moment, and answers."""
+        """Takes in what the workers have to say within a moment, and answers before it hands over their results.
+
+        Writing a result takes longer than many an epoch, and the worker would wait for it.
+        """
         heard = [(seat, seat.hear()) for seat in self._seats.ready(PATIENCE)]
         rounds = [(seat, said) for seat, said in heard if isinstance(said, Round)]
-        for _, said in heard:
-            yield from said.results if isinstance(said, Round) else self._bury(said)
-        self._seats.leave()
         reports = [report for _, said in rounds for report in said.reports]
         stopped = frozenset(judge(reports)) if reports else frozenset()
         for seat, _ in rounds:
             seat.answer(stopped)
+        for _, said in heard:
+            yield from said.results if isinstance(said, Round) else self._bury(said)
+        self._seats.leave()
 
     def _bury(self, death: Death) -> Iterator[Result]:
         """Trials that a worker took with it wait again, before all others, but for one that has failed."""

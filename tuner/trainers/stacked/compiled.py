@@ -55,8 +55,15 @@ class Compiled:
 
     def _run(self, outputs: int, arguments: tuple[Any, ...]) -> Any:
         found = execute.execute(self._name.encode(), outputs, tf.nest.flatten(arguments), (), context.context())
-        # The state comes back in the form in which it went in, and three more tensors with it.
-        return tf.nest.pack_sequence_as((*arguments[:3], 0, 0, 0), found)
+        # The state comes back in the form in which it went in, every dictionary by its sorted keys, and then the rest.
+        left = iter(found)
+        weights, slots, moving = arguments[:3]
+        return (
+            {name: next(left) for name in sorted(weights)},
+            {slot: {name: next(left) for name in sorted(slots[slot])} for slot in sorted(slots)},
+            {name: next(left) for name in sorted(moving)},
+            *left,
+        )
 
     def _define(self, arguments: tuple[Any, ...]) -> int:
         library = self._kept()
