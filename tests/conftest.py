@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests.study_files import Write
@@ -22,6 +23,11 @@ ROOT = Path(__file__).parent.parent
 # The suite keeps its compiled programs where no command of the user's own looks. Processes of all kinds take it over
 # from here, those that run tests side by side among them, so that each program is compiled once.
 os.environ["TUNER_CACHE"] = str(ROOT / ".pytest_cache" / "tuner")
+
+# The same examples in every run, so that what one change breaks is not found in another; another draw:
+# --hypothesis-profile=default.
+hypothesis.settings.register_profile("steady", derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture
