@@ -1,8 +1,9 @@
 """The networks of a stack: forward, and backward by hand.
 
-Written out instead of differentiated, the graph has a third of the operations, and what is traced and compiled is
-what is read here. Shapes: S lanes, B rows of a batch, U units, F features, C outputs. Padded units are held at zero by
-`unit`, which is 0 for them: they have no activation, and so no gradient reaches a weight from or to them.
+The way back is written out instead of differentiated, so that what is traced and compiled is what is read here.
+
+Shapes: S lanes, B rows of a batch, U units, F features, C outputs. Padded units are held at zero by `unit`, which is 0
+for them: they have no activation, and so no gradient reaches a weight from or to them.
 """
 
 from __future__ import annotations

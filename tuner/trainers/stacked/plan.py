@@ -143,8 +143,8 @@ class Plan:
     def bytes(self, depth: int, width: int, batch: int) -> int:
         """What a trial takes in memory while it trains, beside the rows that all share.
 
-        Four copies of the weights and their slots, which is what was seen (the state, the one after it, the best
-        epoch's, and one on its way), and what the layers hold of a batch and of the validation rows.
+        Four copies of the weights and their slots (the state, the one after it, the best epoch's, and one on its way),
+        and what the layers hold of a batch and of the validation rows.
         """
         rows = self.rows
         weights = width * (rows.features + rows.outputs + depth) + max(depth - 1, 0) * width * width
@@ -163,7 +163,7 @@ class Plan:
     @cached_property
     def room(self) -> int:
         """The most lanes that one process has at a time."""
-        batch = min(self._batch(self.batch_size), self.rows.train)
+        batch = self._batch(self.batch_size)
         return max(self._lanes(edges[-1], width, batch, batch) for width, edges in self.depths.items())
 
     @property

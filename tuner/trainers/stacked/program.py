@@ -1,7 +1,9 @@
 """An epoch of a stack as one compiled function: every step of every lane, and the validation rows after them.
 
-What was tried: differentiating instead of the hand-written way back took 3 times as long to trace; a loop over layers
-instead of layers written out copies all weights at each turn; two epochs in a call gained nothing.
+Measured on ten layers of 128 units with batches of 32, an epoch of 6.6 ms: multiplications 2.7, activations 1.3, that
+every optimizer is there 1.2, dropout 0.7. Layers are written out, because a loop over them copies all weights at each
+turn. Slices of single layers and coefficients, four operations each, were 0.3 of the graph; now each tensor is
+taken apart once, and tracing takes 0.65 of the time.
 """
 
 from __future__ import annotations
