@@ -19,7 +19,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,17 @@ import numpy as np
 from tuner.metrics import Array
 from tuner.trainers.stacked import Epoch, Key, key_of
 from tuner.trainers.work import Work
-from tuner.trial import Trial, Value
+from tuner.trial import Batch, Trial, Value, derive_seed
+
+LANES = 3
+
+
+def trial(number: int, epochs: int, **values: Value) -> Trial:
+    return Trial(number, values, derive_seed(0, number), epochs)
+
+
+def whole(trials: Sequence[Trial]) -> list[Batch]:
+    return [Batch(tuple(trials), more=False)]
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,7 @@ class Shelf:
 class NumberPlan:
     room: int = 3
     most_bytes: int = 0
+    refused: Mapping[str, float] = field(default_factory=dict)
 
     def reason(self, values: Mapping[str, Value]) -> str | None:
         return "it is odd" if values.get("odd") else None

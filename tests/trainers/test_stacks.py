@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,28 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.contracts.trainer import ENDLESS, Case, Play, TrainerContract, alone
 from tests.trainers import numbers
-from tests.trainers.living import children, needs_proc, still_there
-from tests.trainers.numbers import NumberPlan
+from tests.trainers.numbers import LANES, trial, whole
 from tuner.sections import EarlyStopping, TrainingSection
 from tuner.trainers import Trainer, weights
 from tuner.trainers.pool import PoolTrainer
 from tuner.trainers.work import Work
-from tuner.trial import Batch, Objective, Report, Result, State, Trial, Value, derive_seed
-
-LANES = 3
-
-
-def trial(number: int, epochs: int, **values: Value) -> Trial:
-    return Trial(number, values, derive_seed(0, number), epochs)
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
-    folder = tmp_path_factory.mktemp("stacks")
-    return Work(TrainingSection(), Objective("val_accuracy", "maximize"), folder, folder / "w", NumberPlan(LANES))  # type: ignore[arg-type]
+from tuner.trial import Batch, Objective, Report, Result, State, Trial, Value
 
 
 @dataclass
@@ -98,29 +80,6 @@ class TestStacks(TrainerContract):
     def test_what_trained_it_is_said(self, results: dict[int, Result]) -> None:
         assert results[0].program.keys() == {"trainer", "keras", "tensorflow", "bucket"}
         assert results[0].program["trainer"] == "stacked"
-
-
-@pytest.fixture
-def pool(work: Work, tmp_path: Path) -> Iterator[Callable[..., PoolTrainer]]:
-    """Makes trainers, and ends their processes."""
-    made: list[PoolTrainer] = []
-
-    def make(
-        workers: int = 1, lanes: int = LANES, training: TrainingSection = work.training, **more: object
-    ) -> PoolTrainer:
-        own = replace(work, training=training, files=tmp_path / "w", plan=NumberPlan(lanes))  # type: ignore[arg-type]
-        made.append(PoolTrainer(own, workers, **{"opener": numbers.open_, **more}))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-    assert not multiprocessing.active_children()
-    assert not list(tmp_path.rglob(".*"))
-
-
-def whole(trials: Sequence[Trial]) -> list[Batch]:
-    return [Batch(tuple(trials), more=False)]
 
 
 def log(pool: PoolTrainer) -> list[list[int]]:
@@ -252,120 +211,6 @@ def test_workers_are_the_same_from_run_to_run(pool: Callable[..., PoolTrainer]) 
     assert len(multiprocessing.active_children()) == 2
 
 
-# Trials in flight when one of them kills its process, and the one that does.
-DEADLY = [trial(n, 4, dies_at=2) if n == 5 else trial(n, 4) for n in range(8)]
-
-
-def innocent(trainer: PoolTrainer) -> dict[int, Result]:
-    with trainer:
-        return Play(trainer, whole([trial(n, 4) for n in range(8)])).results()
-
-
-def test_a_trial_that_kills_its_process_fails_and_its_neighbours_do_not(pool: Callable[..., PoolTrainer]) -> None:
-    lines: list[str] = []
-    without = innocent(pool(lanes=8))
-    results = Play(pool(lanes=8, retries=2, say=lines.append), whole(DEADLY)).results()
-    assert (results[5].state, results[5].score) == (State.FAILED, None)
-    assert results[5].error == "trial 5 was here\nworker died (signal 9)"
-    for number in set(range(8)) - {5}:
-        assert (results[number].state, results[number].history) == (State.COMPLETE, without[number].history)
-    halves = "{} in training; they begin again in halves, to find out which it was"
-    assert lines == [
-        "worker died (signal 9), with trials " + halves.format("0, 1, 2, 3, 4, 5, 6, 7"),
-        "worker died (signal 9), with trials " + halves.format("4, 5, 6, 7"),
-        "worker died (signal 9), with trials " + halves.format("4, 5"),
-        "trial 5: worker died (signal 9), retry 1 of 2",
-        "trial 5: worker died (signal 9), retry 2 of 2",
-    ]
-
-
-def test_an_exception_of_a_whole_stack_is_kept_with_its_traceback(pool: Callable[..., PoolTrainer]) -> None:
-    trials = [trial(0, 3), trial(1, 3, raises_at=2), trial(2, 3)]
-    results = Play(pool(retries=0), whole(trials)).results()
-    assert [results[n].state for n in range(3)] == [State.COMPLETE, State.FAILED, State.COMPLETE]
-    assert results[1].error is not None
-    assert results[1].error.startswith("Traceback")
-    assert results[1].error.endswith("ValueError: trial 1 raised this\n")
-
-
-def test_those_that_wait_in_a_worker_are_not_suspected(pool: Callable[..., PoolTrainer]) -> None:
-    lines: list[str] = []
-    trials = [trial(0, 9, dies_at=1), *(trial(n, 2) for n in (1, 2, 3))]
-    results = Play(pool(retries=0, say=lines.append), whole(trials)).results()
-    assert [results[n].state for n in range(4)] == [State.FAILED, *[State.COMPLETE] * 3]
-    assert "trials 0, 1, 2 in training" in lines[0]
-    assert "3" not in "".join(lines)
-
-
-def forget_torn(trainer: PoolTrainer) -> None:
-    """Deletes the weights that a killed process left unfinished, as the ending of a search does."""
-    torn = list(trainer.work.files.glob(".trial-*"))
-    assert torn
-    for path in torn:
-        path.unlink()
-
-
-def test_one_whose_weights_kill_as_they_are_written_is_charged_with_it(pool: Callable[..., PoolTrainer]) -> None:
-    """It has left its lane by then; without a single retry, its neighbour must not pay."""
-    trials = [trial(0, 30), trial(1, 2, dies_kept=True)]
-    trainer = pool(retries=0)
-    results = Play(trainer, whole(trials)).results()
-    assert [results[n].state for n in range(2)] == [State.COMPLETE, State.FAILED]
-    forget_torn(trainer)
-
-
-def test_one_whose_weights_kill_as_the_next_trial_takes_its_lane_is_charged(pool: Callable[..., PoolTrainer]) -> None:
-    trials = [trial(0, 2, dies_kept=True), trial(1, 2)]
-    trainer = pool(lanes=1, retries=0)
-    results = Play(trainer, whole(trials)).results()
-    assert [results[n].state for n in range(2)] == [State.FAILED, State.COMPLETE]
-    forget_torn(trainer)
-
-
-def test_a_bystander_of_many_deaths_loses_nothing(pool: Callable[..., PoolTrainer]) -> None:
-    """Without a single retry for anyone: all of these die, again and again, beside trial 0."""
-    trials = [trial(0, 6), *(trial(n, 6, dies_at=3) for n in range(1, 8))]
-    results = Play(pool(lanes=8, retries=0), whole(trials)).results()
-    assert [results[n].state for n in range(8)] == [State.COMPLETE, *[State.FAILED] * 7]
-
-
-def test_a_worker_that_is_killed_from_outside_is_replaced(pool: Callable[..., PoolTrainer]) -> None:
-    lines: list[str] = []
-    without = innocent(pool(2))
-    killed: list[int] = []
-    play = Play(pool(2, retries=0, say=lines.append), whole([trial(n, 4) for n in range(8)]))
-    judge = play.judge
-
-    def deadly(reports: Sequence[Report]) -> set[int]:
-        if not killed:
-            killed.append(multiprocessing.active_children()[0].pid or 0)
-            os.kill(killed[0], signal.SIGKILL)
-        return judge(reports)
-
-    play.judge = deadly  # type: ignore[method-assign]
-    results = play.results()
-    assert {n: result.history for n, result in results.items()} == {n: each.history for n, each in without.items()}
-    assert len(lines) == 1
-    assert killed[0] not in {child.pid for child in multiprocessing.active_children()}
-
-
-def test_an_engine_that_cannot_be_opened_fails_its_trials(pool: Callable[..., PoolTrainer]) -> None:
-    trainer = pool(retries=0, opener=numbers.unusable)
-    results = Play(trainer, whole([trial(0, 1), trial(1, 1)])).results()
-    assert [results[n].state for n in (0, 1)] == [State.FAILED] * 2
-    assert "RuntimeError: no such device" in str(results[0].error)
-
-
-def test_weights_that_cannot_be_written_are_that_trials_failure(pool: Callable[..., PoolTrainer]) -> None:
-    lines: list[str] = []
-    trainer = pool(say=lines.append)
-    trainer.work.weights(trial(1, 2)).mkdir(parents=True)  # where the file should be
-    results = Play(trainer, whole([trial(0, 2), trial(1, 2)])).results()
-    assert [results[n].state for n in (0, 1)] == [State.COMPLETE, State.FAILED]
-    assert "Is a directory" in str(results[1].error)
-    assert lines == []  # the worker lives
-
-
 def test_a_stop_in_the_middle_of_an_epoch(pool: Callable[..., PoolTrainer]) -> None:
     trainer = pool()
     play = Play(trainer, whole([trial(0, 9, slow=1000.0), trial(1, 9)]), end=lambda play: bool(log(trainer)))
@@ -386,6 +231,20 @@ def test_the_stacked_trainer_refuses_what_it_has_no_program_for(pool: Callable[.
     assert results[1].error == (
         "it cannot be stacked: it is odd; with --trainer auto such trials are trained one by one"
     )
+
+
+@pytest.mark.parametrize(("chosen", "told"), [("stacked", 1), ("auto", 0)])
+def test_it_is_said_before_the_first_trial_that_some_will_be_refused(
+    pool: Callable[..., PoolTrainer], chosen: str, told: int
+) -> None:
+    lines: list[str] = []
+    trainer = pool(trainer=chosen, say=lines.append, refused={"it is odd": 0.25, "it is even": 0.1})
+    for number in (0, 1):  # the second run says nothing new
+        Play(trainer, whole([trial(number, 1)])).results()
+    assert lines == told * [
+        "about 35% of this space's trials cannot be stacked and will fail (it is odd; it is even); "
+        "with --trainer auto they are trained one by one"
+    ]
 
 
 def test_what_is_not_stacked_is_trained_by_the_plain_trainer(
@@ -409,50 +268,3 @@ def test_the_plain_trainer_stacks_nothing(pool: Callable[..., PoolTrainer], save
     assert trainer.room == 1
     (result,) = Play(trainer, whole([trial(0, 1, layers=0)])).run()
     assert (result.state, result.program["trainer"]) == (State.COMPLETE, "plain")
-
-
-# An owner of two stacks, which says who its workers are, and is at a loss for an answer when it is killed.
-OWNER = """
-import multiprocessing, sys
-from pathlib import Path
-from tests.trainers import numbers
-from tests.trainers.test_stacks import trial
-from tuner.sections import TrainingSection
-from tuner.trainers.pool import PoolTrainer
-from tuner.trainers.work import Work
-from tuner.trial import Batch, Objective
-
-def judge(reports):
-    if {0, 1} <= (seen := seen_so_far | {report.trial for report in reports}):
-        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
-        sys.stdin.read()
-    seen_so_far.update(seen)
-    return set()
-
-seen_so_far = set()
-
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    work = Work(TrainingSection(), Objective("val_loss", "minimize"), folder, folder / "w", numbers.NumberPlan())
-    batch = Batch((trial(0, 10**6), trial(1, 10**6, slow=0.01)), more=False)
-    list(PoolTrainer(work, 2, opener=numbers.open_).run(lambda n: batch, judge, lambda: False))
-"""
-
-
-@needs_proc
-def test_workers_end_with_their_owner(tmp_path: Path) -> None:
-    """One way or the other: they are at work, or wait for an answer."""
-    script = tmp_path / "owner.py"
-    script.write_text(OWNER)
-    pipe = subprocess.PIPE
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(script), str(tmp_path)]
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as process:
-        assert process.stdout is not None
-        workers = {int(pid) for pid in process.stdout.readline().split()}
-        assert len(workers) == 2
-        family = workers | children(process.pid)
-        assert still_there(family, 0) == family
-        process.kill()
-        assert still_there(family, 5) == set()
-    assert not list(tmp_path.rglob(".*"))

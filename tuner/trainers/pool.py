@@ -45,6 +45,7 @@ class PoolTrainer:
         self._seats = Seats(self._fitting(workers), self._stack if self._plan is not None else None, self._single)
         self._waiting: list[Party] = []
         self._reasons: set[str] = set()
+        self._warned = False
         self._logs = itertools.count()
         # What a seat that is not in use takes: as much as the last that came would let it.
         self._usual = self._plan.room + 1 if self._plan is not None else 1
@@ -83,6 +84,7 @@ class PoolTrainer:
         """As every trainer. Raises WorkerDied where no process can be started at all."""
         more, cold, ended = True, True, False
         self._suspects = Suspects(self.retries, self.say)
+        self._warn()
         ready = processes.warm()
         try:
             while not stop():
@@ -126,6 +128,17 @@ class PoolTrainer:
                 self.say(f"trial {trial.number} is trained by the plain trainer: {reason}")
             self._waiting.append(self._party((trial,)))
             self._usual = self._waiting[-1].room
+
+    def _warn(self) -> None:
+        """Says before the first trial how many will fail, where only stacks are wanted."""
+        refused = self._plan.refused if self._plan is not None and self._trainer == "stacked" else {}
+        if refused and not self._warned:
+            why = "; ".join(refused)
+            self.say(
+                f"about {sum(refused.values()):.0%} of this space's trials cannot be stacked and will fail ({why}); "
+                f"with --trainer auto they are trained one by one"
+            )
+        self._warned = True
 
     def _reason(self, trial: Trial) -> str | None:
         """Why a trial is not stacked."""

@@ -23,7 +23,7 @@ from tuner.home import Home, names
 from tuner.metrics import Task
 from tuner.study import Study, TrainingSection, from_document, load
 from tuner.trainers.stacked import cost
-from tuner.trainers.stacked.plan import MEMORY, Plan, Rows, described, plan
+from tuner.trainers.stacked.plan import DEEPEST, MEMORY, Plan, Rows, described, plan
 from tuner.trial import Value
 from tuner.tunables import ACTIVATIONS, OPTIMIZERS
 
@@ -273,6 +273,15 @@ def test_what_is_outside_of_the_space_has_a_reason(beyond: dict[str, Value], rea
     own = planned(made(SPACE), Rows(Task.BINARY, 8, 2, 400, 100))
     assert own.reason(WITHIN) is None
     assert (own.reason({**WITHIN, **beyond}) or "").startswith(reason)
+
+
+def test_the_share_of_a_space_that_is_refused_is_known_beforehand() -> None:
+    rows = Rows(Task.BINARY, 8, 2, 400, 100)
+    assert planned(made(SPACE), rows).refused == {}
+    depth = {**SPACE, "layers": {"choice": [1, DEEPEST + 1, DEEPEST + 2, 2]}}
+    refused = planned(made(depth), rows).refused
+    assert list(refused) == ["its layers are more, or wider, than those of any program"]
+    assert 0.4 < sum(refused.values()) < 0.6
 
 
 @pytest.mark.parametrize("harmless", [{"dropout": 0.0}, {"class_weight": "none"}, {"dropout_3": 0.5}, {"l2_1": 0.0}])

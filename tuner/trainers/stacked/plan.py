@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,7 @@ class Plan:
     epochs: int
     depths: Mapping[int, tuple[int, ...]]  # by width
     sizes: tuple[int, ...]  # of batches that have a program of their own; none where they are padded
+    refused: Mapping[str, float] = field(default_factory=dict)  # the share of the space's trials, by `reason`
 
     def reason(self, values: Mapping[str, Value]) -> str | None:
         """Why the programs of this study cannot train these values, or None where they can."""
@@ -203,7 +205,7 @@ def plan(space: Space, training: TrainingSection, rows: Rows) -> Plan:
     workload = cost.Workload(
         rows.features, rows.outputs, min(size, rows.train), training.epochs * -(-rows.train // size)
     )
-    return Plan(
+    made = Plan(
         rows=rows,
         traits=_traits(space, sample),
         batch_size=training.batch_size,
@@ -211,6 +213,8 @@ def plan(space: Space, training: TrainingSection, rows: Rows) -> Plan:
         depths=cost.edges(shapes, *_largest(space, sample), workload),
         sizes=sizes,
     )
+    reasons = Counter(reason for values in sample if (reason := made.reason(values)) is not None)
+    return replace(made, refused={reason: count / len(sample) for reason, count in reasons.most_common()})
 
 
 def _sample(space: Space) -> list[dict[str, Value]]:
@@ -296,7 +300,7 @@ def _switches(values: Mapping[str, Value], depth: int) -> set[str]:
 
 def described(rows: Rows, traits: Traits, bucket: Bucket) -> str:
     """A program in words that only equal programs share."""
-    parts = [f"{field.name}={getattr(rows, field.name)}" for field in fields(Rows)]
+    parts = [f"{each.name}={getattr(rows, each.name)}" for each in fields(Rows)]
     parts += ["+".join(names) for names in (traits.activations, traits.optimizers, traits.switches)]
     # How many rows a batch has in truth is a run-time input where batches are padded.
     size = "" if bucket.batch > bucket.size else f", {bucket.size} rows each"
