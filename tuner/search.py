@@ -91,12 +91,12 @@ def loop(
     judge = watch.judges(record.judges(driver.judge, driver.state))
     for result in trainer.run(watch.asks(budget.ask), judge, lambda: stop() or late() or failures.too_many):
         driver.tell(result)
-        record.told(result, driver.state())
+        record.told(result, driver.state(), tracker.recorded())
         tracker.record(result)
-        record.recorded(tracker.recorded())
         watch.told(result)
         watch.tracking(tracker.offline, tracker.waiting)
         failures.count(result)
+    record.recorded(tracker.recorded())
     if failures.too_many:
         tracker.end(None)
         raise failures.error()

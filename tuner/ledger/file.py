@@ -15,6 +15,8 @@ from sqlalchemy import exc
 from tuner.errors import LedgerError
 from tuner.ledger import tables
 
+_HELD = sa.select(tables.searches.c.token).where(tables.searches.c.id == sa.bindparam("search"))
+
 
 def lock(path: Path) -> FileLock:
     """What a process holds for the moment in which it makes the ledger's file, begins a search or takes one over."""
@@ -105,8 +107,7 @@ def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
 def writing(engine: sa.Engine, search: int, token: int) -> Iterator[sa.Connection]:
     """A change by a search's owner. Raises LedgerError, also where another owner came after it."""
     with changing(engine) as connection:
-        held = sa.select(tables.searches.c.token).where(tables.searches.c.id == search)
-        if connection.execute(held).scalar() != token:
+        if connection.execute(_HELD, {"search": search}).scalar() != token:
             raise LedgerError("another process has taken this search over, or it was deleted; nothing more is written")
         yield connection
 

@@ -7,8 +7,9 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,19 @@ from tuner.trial import Batch, Metrics, Report, Result, Trial
 
 State = Callable[[], Mapping[str, Any]]
 Judge = Callable[[Sequence[Report]], set[int]]
+
+_NONE: Mapping[Any, Any] = MappingProxyType({})
+
+# What is written again and again, put together once: that takes longer than writing it.
+_searches, _trials, _memory = tables.searches.c, tables.trials.c, upsert(tables.driver_state)
+_mine: sa.BindParameter[int] = sa.bindparam("mine")
+_which: sa.BindParameter[int] = sa.bindparam("which")
+_last_place = sa.select(sa.func.coalesce(sa.func.max(_trials.place), 0)).where(_trials.search == _mine)
+_SEARCH = sa.update(tables.searches).where(_searches.id == _mine)
+_TRIAL = sa.update(tables.trials).where(_trials.search == _mine, _trials.number == _which)
+_OUTCOME = _TRIAL.where(_trials.place.is_(None)).values(place=_last_place.scalar_subquery() + 1)
+_MEMORY = _memory.on_conflict_do_update(["search", "key"], set_={"value": _memory.excluded.value})
+_ASKED, _VERDICTS = sa.insert(tables.trials), sa.insert(tables.verdicts)
 
 
 @contextmanager
@@ -81,6 +95,7 @@ class Owned:
         self.waiting = ledger.waiting(search)
         self.retakes = ledger.retakes(search)
         self._verdicts = ledger.verdicts(search)
+        self._unwritten: Mapping[str, Any] = {}  # what the driver remembers since the last line
 
     def asks(self, ask: Callable[[int], Batch], state: State) -> Callable[[int], Batch]:
         """`ask`, with trials that wait for an outcome first, and every new one written before it is handed out."""
@@ -101,7 +116,9 @@ class Owned:
     def judges(self, judge: Judge, state: State) -> Judge:
         """`judge`, with every verdict, and what the driver remembers of it, written before it is carried out.
 
-        A verdict from before a restart still stands.
+        What it remembers of a trial that goes on is written with the next line of any kind: after a kill the trial
+        trains again, and where its marks were not kept it is judged again. A verdict from before a restart still
+        stands.
         """
 
         def judging(reports: Sequence[Report]) -> set[int]:
@@ -113,21 +130,16 @@ class Owned:
 
         return judging
 
-    def told(self, result: Result, state: Mapping[str, Any]) -> None:
-        """Writes an outcome together with what the driver remembers of it.
+    def told(self, result: Result, state: Mapping[str, Any], runs: Mapping[int | None, str] = _NONE) -> None:
+        """Writes an outcome together with what the driver remembers of it, and with `runs` as `recorded` has them.
 
         Raises ValueError where that trial was not asked for, or was told before.
         """
-        columns = tables.trials.c
-        waits = sa.and_(
-            columns.search == self.search.id, columns.number == result.trial.number, columns.place.is_(None)
-        )
-        place = sa.select(sa.func.coalesce(sa.func.max(columns.place), 0) + 1).where(columns.search == self.search.id)
-        with self._writing() as connection:
-            outcome = sa.update(tables.trials).where(waits).values(place=place.scalar_subquery(), **self._row(result))
-            if connection.execute(outcome).rowcount != 1:
+        outcome = {"mine": self.search.id, "which": result.trial.number, **self._row(result)}
+        with self._writing(state) as connection:
+            if connection.execute(_OUTCOME, outcome).rowcount != 1:
                 raise ValueError(f"trial {result.trial.number} was not asked for, or was told before")
-            self._remember(connection, state)
+            self._recorded(connection, runs)
         self.results.append(result)
         self.waiting = [trial for trial in self.waiting if trial.number != result.trial.number]
 
@@ -165,11 +177,10 @@ class Owned:
         Those of other searches on the same rows count too. Looking once more at the same champion of the same trials,
         because the last time was interrupted, is the same look.
         """
-        columns = tables.searches.c
         looked = f"{champion} of {len(self.results)}"
         with self._writing() as connection:
-            change = sa.update(tables.searches).where(self._mine, columns.looked.is_distinct_from(looked))
-            connection.execute(change.values(looks=columns.looks + 1, looked=looked))
+            change = _SEARCH.where(_searches.looked.is_distinct_from(looked))
+            connection.execute(change.values(looks=_searches.looks + 1, looked=looked), {"mine": self.search.id})
         rows = self.search.data.get("fingerprint")
         return sum(search.looks for search in self.ledger.searches() if search.data.get("fingerprint") == rows)
 
@@ -178,30 +189,29 @@ class Owned:
         if document == self.search.document:
             return
         with self._writing() as connection:
-            change = sa.update(tables.searches).where(self._mine)
-            connection.execute(change.values(document=tables.dumps(document)))
+            connection.execute(_SEARCH, {"mine": self.search.id, "document": tables.dumps(document)})
         self.search = replace(self.search, document=document)
 
     def concluded(self, verdict: Mapping[str, Any]) -> None:
         """Writes what the search found."""
         with self._writing() as connection:
-            change = sa.update(tables.searches).where(self._mine).values(verdict=tables.dumps(verdict))
-            connection.execute(change)
+            connection.execute(_SEARCH, {"mine": self.search.id, "verdict": tables.dumps(verdict)})
         self.search = replace(self.search, verdict=verdict)
 
     def recorded(self, runs: Mapping[int | None, str]) -> None:
-        """Writes MLflow's ids of the runs that are complete there; None is the search's own run."""
-        if not runs:
-            return
-        columns = tables.trials.c
-        with self._writing() as connection:
-            for number, run in runs.items():
-                change = (
-                    sa.update(tables.searches).where(self._mine)
-                    if number is None
-                    else sa.update(tables.trials).where(columns.search == self.search.id, columns.number == number)
-                )
-                connection.execute(change.values(run=run))
+        """Writes MLflow's ids of the runs that are complete there, and what else waits to be written.
+
+        None is the search's own run. They only repeat what the record has, so those that a kill takes are found again.
+        """
+        if runs or self._unwritten:
+            with self._writing() as connection:
+                self._recorded(connection, runs)
+
+    def _recorded(self, connection: sa.Connection, runs: Mapping[int | None, str]) -> None:
+        for number, run in runs.items():
+            change = _SEARCH if number is None else _TRIAL
+            which = {} if number is None else {"which": number}
+            connection.execute(change, {"mine": self.search.id, "run": run, **which})
 
     def _asked(self, trials: Sequence[Trial], state: Mapping[str, Any]) -> None:
         rows = [
@@ -218,36 +228,33 @@ class Owned:
             for trial in trials
         ]
         following = max([self.next_number, *(trial.number + 1 for trial in trials)])
-        with self._writing() as connection:
+        with self._writing(state) as connection:
             if rows:
-                connection.execute(sa.insert(tables.trials), rows)
-                connection.execute(sa.update(tables.searches).where(self._mine).values(next_number=following))
-            self._remember(connection, state)
+                connection.execute(_ASKED, rows)
+                connection.execute(_SEARCH, {"mine": self.search.id, "next_number": following})
         self.next_number = following
         self.waiting += trials
 
     def _judged(self, verdicts: Mapping[int, int], state: Mapping[str, Any]) -> None:
         """Writes after which epoch each of these trials stops."""
-        if not verdicts and not state:
+        if not verdicts:
+            self._unwritten = {**self._unwritten, **state} if state else self._unwritten
             return
         rows = [{"search": self.search.id, "number": n, "epoch": epoch} for n, epoch in verdicts.items()]
-        with self._writing() as connection:
-            if rows:
-                connection.execute(sa.insert(tables.verdicts), rows)
-            self._remember(connection, state)
+        with self._writing(state) as connection:
+            connection.execute(_VERDICTS, rows)
         self._verdicts |= verdicts
 
-    def _remember(self, connection: sa.Connection, state: Mapping[str, Any]) -> None:
-        for key, value in state.items():
-            row = upsert(tables.driver_state).values(search=self.search.id, key=key, value=tables.dumps(value))
-            connection.execute(row.on_conflict_do_update(["search", "key"], set_={"value": row.excluded.value}))
-
-    @property
-    def _mine(self) -> sa.ColumnElement[bool]:
-        return tables.searches.c.id == self.search.id
-
-    def _writing(self) -> AbstractContextManager[sa.Connection]:
-        return file.writing(self.ledger.engine, self.search.id, self._token)
+    @contextmanager
+    def _writing(self, state: Mapping[str, Any] = _NONE) -> Iterator[sa.Connection]:
+        """A change, together with what the driver remembers."""
+        remembered = {**self._unwritten, **state}
+        rows = [{"search": self.search.id, "key": key, "value": tables.dumps(remembered[key])} for key in remembered]
+        with file.writing(self.ledger.engine, self.search.id, self._token) as connection:
+            yield connection
+            if rows:
+                connection.execute(_MEMORY, rows)
+        self._unwritten = {}
 
 
 def _columns(history: Sequence[Metrics]) -> dict[str, list[float]]:
