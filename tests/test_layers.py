@@ -21,7 +21,8 @@ LEVELS: Mapping[int, str] = {
     2: "study sections entries strict",
     3: "data models drivers trackers ledger",
     4: "trainers",
-    5: "watch search opening conclusion packaging evaluate plots export replay deletion report live",
+    5: "watch search opening conclusion packaging evaluate plots export replay deletion report live tables"
+    " table_formats inferring drafting",
     6: "service",
     7: "cli",
 }

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from tuner.tables import Cell, Combination, Table
+
 _BLUE, _ORANGE, _GREEN, _RED, _GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
 _LOOKS: Mapping[State, tuple[str, str]] = {  # colour and marker
     State.COMPLETE: (_BLUE, "o"),
@@ -39,6 +41,8 @@ _STYLE: dict[Any, Any] = {
     "grid.color": "#e4e4e4",
     "legend.frameon": False,
 }
+_SERIES = (_BLUE, _RED, _GREEN, _ORANGE, "#CC79A7", "#56B4E9", "#000000")  # of the blocks of a table
+_MOST_LINES = 30
 _DPI = 120
 _LONGEST_NAME = 24
 _CELLS_WITH_NUMBERS = 20  # classes up to which the cells of a confusion matrix are large enough for a number
@@ -218,6 +222,97 @@ def residuals(target: Array, predicted: Array, name: str, path: Path) -> None:
         spread.set_xlabel(f"predicted − true {_short(name)}")
         spread.set_ylabel("rows")
         spread.legend(loc="upper left")
+
+
+def combinations(table: Table, path: Path) -> None:
+    """The scores of every line of a table, of each block in a colour of its own, beside the seconds they took.
+
+    Means with their standard deviation, validation filled and train hollow. Of many lines the best are shown; where a
+    few scores are far worse than the rest, they stand at the edge with their number.
+    """
+    lines = _best_lines(table)
+    cells = [table.cells[line, block] for line in lines for block in table.blocks if (line, block) in table.cells]
+    scores = [spread.mean for cell in cells for spread in (cell.train, cell.validation) if spread is not None]
+    height = 0.3 * max(len(lines), 3) * (1.0 if len(table.blocks) < 3 else 1.6)
+    with _figure(path, 9, 1.7 + min(height, 11.0)) as figure:
+        against, seconds = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
+        figure.suptitle(f"{_words(table.metric)} by {' and '.join((*table.rows, *table.columns))}", x=0.02, ha="left")
+        reach = _reach(scores, table.goal)
+        for number, block in enumerate(table.blocks):
+            offset = (number + 0.5) / len(table.blocks) - 0.5
+            name = ", ".join(map(" ".join, zip(table.columns, table.spelled(table.columns, block), strict=True)))
+            colour = _SERIES[number % len(_SERIES)]
+            for place, line in enumerate(lines):
+                if cell := table.cells.get((line, block)):
+                    _draw_cell((against, seconds), cell, place + 0.7 * offset, colour, reach)
+            against.scatter([], [], s=36, color=colour, label=f"{name}{', ' * bool(name)}validation")
+        against.scatter([], [], s=36, facecolors="none", edgecolors=_GREY, label="train")
+        if reach is not None:
+            against.set_xlim(*reach)
+        names = [_short(", ".join(table.spelled(table.rows, line)), 40) for line in lines]
+        against.set_yticks(range(len(lines)), names)
+        against.set_ylim(len(lines) - 0.4, -0.6)
+        against.set_xlabel(_words(table.metric))
+        seconds.set_xlabel("seconds of a trial")
+        seconds.set_xlim(left=0)
+        seconds.tick_params(left=False)
+        if left_out := len(table.lines) - len(lines):
+            seconds.set_title(f"{left_out} worse not shown", loc="right", fontsize=10, color=_GREY)
+        _legend_below(figure, against)
+
+
+def _best_lines(table: Table) -> list[Combination]:
+    """The lines with the best validation score of any block, in the order of the table."""
+    sign = -1 if table.goal == "maximize" else 1
+
+    def best(line: Combination) -> float:
+        found = [cell.validation for (each, _), cell in table.cells.items() if each == line]
+        return min((sign * spread.mean for spread in found if spread is not None), default=math.inf)
+
+    kept = set(sorted(table.lines, key=best)[:_MOST_LINES])
+    return [line for line in table.lines if line in kept]
+
+
+def _reach(scores: Sequence[float], goal: str) -> tuple[float, float] | None:
+    """The part of the axis that shows the better half of the scores well, or None where the whole of it does."""
+    ordered = sorted(scores, reverse=goal == "maximize")
+    if len(ordered) < 5:
+        return None
+    best, typical, worst = ordered[0], ordered[(len(ordered) - 1) // 2], ordered[-1]
+    reach = 4.0 * abs(typical - best)
+    if not 0 < reach < 0.5 * abs(worst - best):
+        return None
+    sign = -1 if goal == "maximize" else 1
+    low, high = sorted((best - sign * 0.15 * reach, best + sign * reach))
+    return low, high
+
+
+def _draw_cell(
+    axes: tuple[Axes, Axes], cell: Cell, place: float, colour: str, reach: tuple[float, float] | None
+) -> None:
+    against, seconds = axes
+    for spread, fill, aside in ((cell.train, "white", 0.1), (cell.validation, colour, 0.0)):
+        if spread is None:
+            continue
+        if reach is not None and not reach[0] <= spread.mean <= reach[1]:
+            if spread is cell.validation:
+                low = spread.mean < reach[0]
+                told = f"◂ {spread.mean:.4g}" if low else f"{spread.mean:.4g} ▸"
+                against.annotate(
+                    told, (0.01 if low else 0.99, place), xycoords=("axes fraction", "data"), va="center",
+                    ha="left" if low else "right", color=colour, fontsize=9,
+                )  # fmt: skip
+            continue
+        against.errorbar(
+            [spread.mean], [place + aside], xerr=None if spread.deviation is None else [spread.deviation],
+            color=colour, alpha=0.6 if aside else 1.0, marker="o", markersize=6, markerfacecolor=fill, elinewidth=1.2,
+            capsize=2,
+        )  # fmt: skip
+    if cell.seconds is not None:
+        seconds.errorbar(
+            [cell.seconds.mean], [place], xerr=None if cell.seconds.deviation is None else [cell.seconds.deviation],
+            color=colour, marker="|", markersize=10, markeredgewidth=2, elinewidth=1.2,
+        )  # fmt: skip
 
 
 @contextmanager

@@ -1,0 +1,176 @@
+"""Tables of a search: which trials a line is made of, and how it reads in each format."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from matplotlib.image import imread
+
+from tuner import table_formats, tables
+from tuner.errors import LedgerError, StudyError
+from tuner.home import Home
+from tuner.ledger import Ledger, own
+from tuner.tables import Spread, table
+from tuner.trial import Batch, Result, State, Trial, Value
+
+DOCUMENT = {
+    "title": "A grid",
+    "data": {"source": "sklearn:wine"},
+    "space": {
+        "layers": {"int": [1, 2]},
+        "units": {"int": [8, 64], "step": 8, "each": "layers"},
+        "initializer": {"choice": ["zeros", "he_normal"]},
+        "activation": {"choice": ["relu", "linear"]},
+        "learning_rate": {"float": [0.001, 0.1], "log": True},
+        "batch_norm": {"choice": [False, True]},
+        "momentum": {"float": [0.0, 0.9], "step": 0.1, "when": {"optimizer": "sgd"}},
+        "optimizer": {"choice": ["adam", "sgd"]},
+    },
+}
+DOCUMENT["space"]["momentum"] = DOCUMENT["space"].pop("momentum")  # a condition refers upward
+DATA = {"name": "sklearn:wine", "rows": 178, "fingerprint": "f0", "task": "multiclass"}
+# Of each trial: its values, its accuracy on validation rows, its seconds.
+TRIALS: list[tuple[dict[str, Value], float, float]] = [
+    ({"initializer": "he_normal", "activation": "relu", "batch_norm": False}, 0.80, 4.0),
+    ({"initializer": "he_normal", "activation": "relu", "batch_norm": False}, 0.90, 6.0),
+    ({"initializer": "he_normal", "activation": "relu", "batch_norm": True}, 0.70, 9.0),
+    ({"initializer": "he_normal", "activation": "linear", "batch_norm": False}, 0.60, 2.0),
+    ({"initializer": "zeros", "activation": "relu", "batch_norm": False}, 0.25, 1.0),
+]
+
+
+def completed(number: int, values: Mapping[str, Value], score: float, seconds: float = 1.0) -> Result:
+    """The second epoch is the best one; on train rows it is 0.05 better."""
+    scores = (score - 0.1, score, score - 0.2)
+    history = tuple(
+        {"loss": 0.5, "accuracy": each + 0.05, "val_loss": 1 - each, "val_accuracy": each} for each in scores
+    )
+    return Result(Trial(number, values, 0, 3), State.COMPLETE, score, 2, history, seconds)
+
+
+def searched(home: Home, results: list[Result]) -> Home:
+    ledger = Ledger(home)
+    with own(ledger, ledger.create("grid", DOCUMENT, DATA)) as owned:
+        owned.asks(lambda n: Batch(tuple(result.trial for result in results)), dict)(len(results))
+        for result in results:
+            owned.told(result, {})
+    ledger.close()
+    return home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return searched(Home(tmp_path), [completed(i, *each) for i, each in enumerate(TRIALS)])
+
+
+def test_a_line_is_the_mean_of_its_trials_at_their_best_epochs(home: Home) -> None:
+    found = table(home, "grid", ["initializer", "activation"])
+    assert found.lines == (("zeros", "relu"), ("he_normal", "relu"), ("he_normal", "linear"))
+    cell = found.cells[("he_normal", "relu"), ()]
+    assert cell.trials == 3
+    assert cell.validation == Spread(pytest.approx(0.8), pytest.approx(0.1))
+    assert cell.train == Spread(pytest.approx(0.85), pytest.approx(0.1))
+    assert cell.seconds == Spread(pytest.approx(19 / 3), pytest.approx(2.5166, abs=1e-3))
+    assert found.cells[("zeros", "relu"), ()].validation == Spread(pytest.approx(0.25))
+
+
+def test_columns_make_a_block_for_each_value(home: Home) -> None:
+    found = table(home, "grid", ["activation"], ["batch_norm"])
+    assert found.blocks == ((False,), (True,))
+    assert found.cells[("relu",), (True,)].trials == 1
+    assert (("linear",), (True,)) not in found.cells
+    over, names, *lines = table_formats.text(found).splitlines()[2:]
+    assert over.split() == ["batch_norm", "no", "batch_norm", "yes"]
+    assert over.index("batch_norm yes") + len("batch_norm yes") == len(names)
+    assert names.split() == ["activation", *("train", "validation", "seconds", "trials") * 2]
+    assert lines[1].split() == ["linear", "0.6500", "0.6000", "2.0", "1", "—", "—", "—", "—"]
+
+
+def test_per_layer_parameters_stand_on_one_line_in_the_order_of_their_sizes(tmp_path: Path) -> None:
+    values = [{"units_1": 64, "units_2": 8}, {"units_1": 8, "units_2": 16}, {"units_1": 32}, {"beta_1": 0.9}]
+    home = searched(Home(tmp_path), [completed(i, each, 0.5) for i, each in enumerate(values)])
+    found = table(home, "grid", ["units"])
+    assert [found.spelled(found.rows, line)[0] for line in found.lines] == ["8-16", "32", "64-8", "—"]
+
+
+def test_settings_that_round_to_one_text_are_told_apart(tmp_path: Path) -> None:
+    rates = (0.0101, 0.010101)
+    home = searched(Home(tmp_path), [completed(i, {"learning_rate": rate}, 0.5) for i, rate in enumerate(rates)])
+    found = table(home, "grid", ["learning_rate"])
+    assert [found.spelled(found.rows, line) for line in found.lines] == [("0.0101",), ("0.010101",)]
+
+
+def test_trials_that_did_not_complete_are_named_and_not_counted(tmp_path: Path) -> None:
+    other = completed(1, {"activation": "relu"}, 0.9)
+    stopped = Result(other.trial, State.PRUNED, 0.9, 2, other.history, 5.0)
+    failed = Result(Trial(2, {"activation": "linear"}, 0, 3), State.FAILED, error="no memory")
+    home = searched(Home(tmp_path), [completed(0, {"activation": "relu"}, 0.5), stopped, failed])
+    told = table_formats.text(table(home, "grid", ["activation"])).splitlines()
+    assert told[0] == "grid@1: accuracy at the best epoch; not counted: 1 pruned · 1 failed"
+    assert told[3].split() == ["relu", "0.5500", "0.5000", "1.0", "1", "(1", "pruned)"]
+    assert told[4].split() == ["linear", "—", "—", "—", "0", "(1", "failed)"]
+
+
+def test_another_metric(home: Home) -> None:
+    found = table(home, "grid", ["initializer"], metric="val_loss")
+    assert (found.metric, found.goal) == ("loss", "minimize")
+    assert found.cells[("zeros",), ()].validation == Spread(pytest.approx(0.75))
+    assert found.cells[("zeros",), ()].train == Spread(0.5)
+
+
+def test_csv_has_the_numbers_as_they_are(home: Home) -> None:
+    rows = list(
+        csv.DictReader(io.StringIO(table_formats.comma_separated(table(home, "grid", ["activation"], ["batch_norm"]))))
+    )
+    assert [row["activation"] for row in rows] == ["relu", "linear"]
+    assert float(rows[0]["batch_norm no: validation"]) == pytest.approx((0.8 + 0.9 + 0.25) / 3, abs=1e-15)
+    assert float(rows[0]["batch_norm no: seconds spread"]) == pytest.approx(2.5166, abs=1e-3)
+    assert rows[0]["batch_norm no: trials"] == "3"
+    assert (rows[1]["batch_norm yes: validation"], rows[1]["batch_norm yes: trials"]) == ("", "0")
+
+
+def test_markdown_and_html_have_the_cells_of_the_text(home: Home) -> None:
+    found = table(home, "grid", ["initializer", "activation"])
+    told = [line.split("  ") for line in table_formats.text(found).splitlines()[3:]]
+    cells = [[cell.strip() for cell in line if cell.strip()] for line in told]
+    marked = [line.strip("| ").split(" | ") for line in table_formats.markdown(found).splitlines()[4:]]
+    assert marked == cells
+
+    rows = re.findall("<tr>(<td>.*)</tr>", table_formats.page(found))
+    assert [[html.unescape(cell) for cell in re.findall("<td>(.*?)</td>", row)] for row in rows] == cells
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "metric", "problem"),
+    [
+        (["actvation"], [], None, r"no parameter 'actvation'. Did you mean 'activation'\? It has layers, units, "),
+        (["activation"], ["activation"], None, "'activation' is given twice; leave one out"),
+        (["activation"], [], "acuracy", r"no metric 'acuracy'. Did you mean 'accuracy'\? It has loss, accuracy"),
+    ],
+)
+def test_what_a_search_does_not_have(
+    home: Home, rows: list[str], columns: list[str], metric: str | None, problem: str
+) -> None:
+    with pytest.raises(StudyError, match=f"^grid@1: {problem}"):
+        table(home, "grid", rows, columns, metric)
+
+
+def test_a_search_without_a_completed_trial(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="nothing was searched under 'grid'"):
+        table(Home(tmp_path), "grid", ["activation"])
+    home = searched(Home(tmp_path), [Result(Trial(0, {"activation": "relu"}, 0, 3), State.FAILED, error="x")])
+    with pytest.raises(StudyError, match=r"^grid@1: no trial has completed yet. Go on with: tuner search grid$"):
+        table(home, "grid", ["activation"])
+
+
+@pytest.mark.parametrize("columns", [[], ["batch_norm"]])
+def test_the_picture_lies_beside_the_others_of_the_search(home: Home, columns: list[str]) -> None:
+    path = tables.draw(table(home, "grid", ["initializer", "activation"], columns), home)
+    assert path.parent == home.search("grid@1") / "plots"
+    assert (imread(path)[..., :3] < 0.5).any()
