@@ -1,13 +1,18 @@
-"""What Optuna is told of a result."""
+"""What Optuna is told of a result, and what it is asked for."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tuner.drivers.mirror import Outcome
+from tests.contracts.driver import EPOCHS, diabetes
+from tuner.drivers.mirror import Mirror, Outcome
+from tuner.drivers.sampling import Random
 from tuner.trial import Objective, Result, State, Trial
 
 OBJECTIVE = Objective("val_loss", "minimize")
@@ -47,3 +52,34 @@ def test_nothing_that_a_broken_trial_reached_is_told(state: State) -> None:
 
 def test_a_pruned_trial_without_epochs_has_no_value() -> None:
     assert Outcome.of(result(State.PRUNED, []), OBJECTIVE).value is None
+
+
+class Asked(optuna.samplers.RandomSampler):  # type: ignore[misc]
+    """Notes for which parameters it is asked jointly, and gives known values."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.values, self.jointly = values, list[set[str]]()
+
+    def sample_relative(self, study: Any, trial: Any, search_space: Mapping[str, Any]) -> dict[str, Any]:
+        self.jointly.append(set(search_space))
+        return {name: self.values[name] for name in search_space}
+
+
+@pytest.mark.parametrize("rebuilt", [True, False])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_what_trials_have_together_is_drawn_jointly_and_only_what_the_proposal_has(layers: int, rebuilt: bool) -> None:
+    space = diabetes("tpe", "none").space
+    mirror, draws = Mirror(space, "maximize", "none", EPOCHS, learns=True), Random(space, 0)
+    trials = [next(draws.candidates(number)) for number in range(100)]
+    for values in trials:
+        if rebuilt:
+            mirror.put_back(values, Outcome(0.5), {})
+        else:
+            mirror.leave(mirror.enter(values), Outcome())
+    proposal = next(values for values in trials if values["layers"] == layers and "momentum" not in values)
+    sampler = Asked(mirror.enter(proposal).params)
+    assert mirror.draw(sampler) == proposal
+    each = [{f"{name}_{n}" for name in ("units", "activation", "dropout")} for n in range(1, layers + 1)]
+    always = {"layers", "initializer", "optimizer", "learning_rate"} | each[0]
+    assert sampler.jointly == [always, *each[1:]]

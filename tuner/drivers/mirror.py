@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,6 +90,23 @@ class _Places(InMemoryStorage):  # type: ignore[misc]
             self._hidden = None
 
 
+class _Groups:
+    """The names of parameters, in groups of those that every trial has together or not at all."""
+
+    def __init__(self) -> None:
+        self._groups: list[set[str]] = []
+
+    def add(self, names: Collection[str]) -> None:
+        """Takes in the names that a trial has."""
+        new = set(names)
+        parts = [part for group in self._groups for part in (group & new, group - new)]
+        self._groups = [part for part in [*parts, new.difference(*self._groups)] if part]
+
+    def having(self, name: str) -> list[str]:
+        """All names of the group that has this one, sorted; none where no trial has it."""
+        return sorted(next((group for group in self._groups if name in group), ()))
+
+
 class Mirror:
     """Optuna's study. Trials are entered in the order of their places."""
 
@@ -98,6 +115,7 @@ class Mirror:
         # Only a sampler that learns looks at values, and copying them is most of what a trial costs.
         self._learns = learns
         self._distributions: dict[str, BaseDistribution] = {}
+        self._groups = _Groups()  # of trials that have ended
         self._storage = _Places()
         with _quiet():
             self._study = optuna.create_study(
@@ -122,6 +140,7 @@ class Mirror:
         for epoch, value in outcome.curve.items():
             running.report(value, epoch)
         self._study.tell(running, outcome.score, outcome.state)
+        self._groups.add(self._at(running.number).distributions)
 
     def prunes(self, place: int, curve: Mapping[int, float], beside: Container[int] | None = None) -> bool:
         """Whether a running trial should stop at the last epoch of `curve`, its objective by epoch.
@@ -143,15 +162,15 @@ class Mirror:
 
     def put_back(self, values: Mapping[str, Value], outcome: Outcome, marks: Mapping[str, Any]) -> None:
         """A trial that has ended, at the next place."""
-        self._study.add_trial(
-            self._trial(
-                values,
-                state=outcome.state,
-                value=outcome.value,
-                intermediate_values=dict(outcome.curve),
-                system_attrs=dict(marks),
-            )
+        trial = self._trial(
+            values,
+            state=outcome.state,
+            value=outcome.value,
+            intermediate_values=dict(outcome.curve),
+            system_attrs=dict(marks),
         )
+        self._study.add_trial(trial)
+        self._groups.add(trial.distributions)
 
     def put_back_waiting(self, values: Mapping[str, Value], marks: Mapping[str, Any]) -> None:
         """A trial without an outcome, at the next place; `resume` makes it run."""
@@ -171,12 +190,16 @@ class Mirror:
         """A set of active values as the sampler proposes it, seeing all that is in the study. Nothing is entered.
 
         Optuna's own way is to draw a trial into being, which would leave a dead one for every proposal that is not
-        taken up.
+        taken up. And its own groups (`group=True`) are all drawn, those of layers that the proposal does not have too:
+        with up to ten layers that is most of the work.
         """
         trial = self._at(self._scratch)
-        jointly = sampler.sample_relative(self._study, trial, sampler.infer_relative_search_space(self._study, trial))
+        jointly: dict[str, Any] = {}
 
         def suggest(name: str, parameter: Parameter) -> Value:
+            if name not in jointly and (group := self._groups.having(name)):
+                several = {each: self._distributions[each] for each in group if not self._distributions[each].single()}
+                jointly.update(sampler.sample_relative(self._study, trial, several))
             if name in jointly:
                 return decode(parameter, jointly[name])
             alone = sampler.sample_independent(self._study, trial, name, self._distribution(name, parameter))
@@ -196,7 +219,9 @@ class Mirror:
             return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator, normalize=False))
 
     def _at(self, place: int) -> FrozenTrial:
-        return self._study.get_trials(deepcopy=False)[place]
+        # Of a storage with one study; the study would make a list of all of them first.
+        trial: FrozenTrial = self._storage.get_trial(place)
+        return trial
 
     def _trial(self, values: Mapping[str, Value], **about: Any) -> FrozenTrial:
         if not self._learns:
@@ -215,10 +240,8 @@ class Mirror:
 
 
 def tpe(seed: int) -> optuna.samplers.BaseSampler:
-    """Optuna's tree-structured Parzen estimator: over all parameters jointly, aware of conditions and of what runs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # `group` has been called experimental since Optuna 2.8
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+    """Optuna's tree-structured Parzen estimator: over what it is asked for jointly, and aware of what runs."""
+    return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
 
 
 def _pruner(name: str, epochs: int) -> BasePruner:
