@@ -254,7 +254,9 @@ def test_a_verdict_on_values_is_in_their_own_units(parts: dict[str, Split]) -> N
     )
     assert (found.score, found.test, found.gap) == pytest.approx((10.0, 20.0, 10.0))
     assert found.baselines[1].test == pytest.approx(55, abs=10)
-    assert found.test_metrics == pytest.approx({"rmse": 20.0, "mae": 20.0, "loss": 400.0})
+    assert found.test_metrics == pytest.approx(
+        {"rmse": 20.0, "mae": 20.0, "loss": 400.0, "r2": 1 - 400 / split.y_test.var()}
+    )
     assert found.looks == 2
     assert found.fresh is None
 

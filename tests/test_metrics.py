@@ -22,6 +22,8 @@ def test_binary(random: np.random.Generator) -> None:
     assert found == {
         "accuracy": pytest.approx(reference.accuracy_score(target, p >= 0.5)),
         "loss": pytest.approx(reference.log_loss(target, p.astype(np.float64)), rel=1e-6),
+        "f1": pytest.approx(reference.f1_score(target, p >= 0.5)),
+        "auc": pytest.approx(reference.roc_auc_score(target, p)),
     }
 
 
@@ -30,6 +32,8 @@ def test_multiclass(random: np.random.Generator) -> None:
     found = evaluate(Task.MULTICLASS, target, p)
     assert found["accuracy"] == pytest.approx(reference.accuracy_score(target, p.argmax(axis=1)))
     assert found["loss"] == pytest.approx(reference.log_loss(target, p, labels=range(4)), rel=1e-6)
+    assert found["f1"] == pytest.approx(reference.f1_score(target, p.argmax(axis=1), average="macro"))
+    assert found["auc"] == pytest.approx(reference.roc_auc_score(target, p, multi_class="ovr", average="macro"))
 
 
 def test_regression(random: np.random.Generator) -> None:
@@ -38,14 +42,40 @@ def test_regression(random: np.random.Generator) -> None:
     assert found["loss"] == pytest.approx(reference.mean_squared_error(target, predicted))
     assert found["rmse"] == pytest.approx(math.sqrt(found["loss"]))
     assert found["mae"] == pytest.approx(reference.mean_absolute_error(target, predicted))
+    assert found["r2"] == pytest.approx(reference.r2_score(target, predicted))
 
 
 def test_by_hand() -> None:
     assert evaluate(Task.BINARY, np.array([1, 0]), np.array([0.5, 0.5])) == {
         "accuracy": 0.5,
         "loss": pytest.approx(math.log(2)),
+        "f1": pytest.approx(2 / 3),
+        "auc": 0.5,
     }
     assert evaluate(Task.REGRESSION, np.array([0, 0]), np.array([3.0, -4.0]))["mae"] == 3.5
+
+
+def test_equal_probabilities_count_half_in_an_area(random: np.random.Generator) -> None:
+    target, p = random.integers(2, size=300), random.integers(5, size=300) / 5
+    assert evaluate(Task.BINARY, target, p)["auc"] == pytest.approx(reference.roc_auc_score(target, p))
+
+
+def test_what_has_no_area_and_what_has_no_variance() -> None:
+    assert "auc" not in evaluate(Task.BINARY, np.array([1, 1]), np.array([0.2, 0.8]))
+    assert math.isnan(evaluate(Task.BINARY, np.array([0, 1]), np.array([0.2, math.nan]))["loss"])  # it has diverged
+    # The third class has no rows: the mean is over the other two. It is predicted once, in vain.
+    p = np.array([[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.1, 0.2, 0.7]])
+    found = evaluate(Task.MULTICLASS, np.array([0, 1, 1]), p)
+    assert (found["auc"], found["f1"]) == (1.0, pytest.approx((1 + 2 / 3 + 0) / 3))
+    assert evaluate(Task.BINARY, np.array([0, 0]), np.array([0.1, 0.2]))["f1"] == 0.0
+    flat = np.array([2.0, 2.0])
+    assert [evaluate(Task.REGRESSION, flat, each)["r2"] for each in (flat, flat + 1)] == [1.0, 0.0]
+
+
+def test_an_epoch_has_what_is_quick_and_what_is_asked_for() -> None:
+    target, p = np.array([0, 1]), np.array([0.2, 0.8])
+    assert evaluate(Task.BINARY, target, p, also=()).keys() == {"accuracy", "loss"}
+    assert evaluate(Task.BINARY, target, p, also=("auc",)).keys() == {"accuracy", "loss", "auc"}
 
 
 def test_one_half_is_the_second_class_and_the_first_of_equal_classes_wins() -> None:
@@ -60,7 +90,10 @@ def test_a_sure_and_wrong_prediction_costs_a_finite_loss() -> None:
 def test_the_first_metric_of_a_task_is_its_default_and_every_goal_is_a_direction() -> None:
     assert [next(iter(METRICS[task])) for task in Task] == ["accuracy", "accuracy", "rmse"]
     goals = {metric.name: metric.goal for known in METRICS.values() for metric in known.values()}
-    assert goals == {"accuracy": "maximize", "loss": "minimize", "rmse": "minimize", "mae": "minimize"}
+    assert goals == {
+        "accuracy": "maximize", "loss": "minimize", "f1": "maximize", "auc": "maximize", "rmse": "minimize",
+        "mae": "minimize", "r2": "maximize",
+    }  # fmt: skip
     assert set(NAMES) == set(goals)
 
 

@@ -50,3 +50,14 @@ def test_what_only_classes_have_is_refused_without_them(saved_split: Callable[[s
         for name in ("label_smoothing", "class_weight")
     )
     assert caught.value.exit_code == 2
+
+
+def test_an_area_needs_rows_of_several_classes(saved_split: Callable[[str], Path]) -> None:
+    asked = from_document("a", {**study("breast_cancer").document, "objective": {"metric": "val_auc"}})
+    split = Split.open(saved_split("breast_cancer"))
+    check(asked, split)
+    one = np.zeros_like(split.y_validation)
+    check(study("breast_cancer"), replace(split, y_validation=one))  # accuracy does not
+    for part, name in (("validation", "y_validation"), ("test", "y_test")):
+        with pytest.raises(StudyError, match=f"a: objective.metric: val_auc needs {part} rows of several classes"):
+            check(asked, replace(split, **{name: np.zeros_like(getattr(split, name))}))

@@ -42,7 +42,9 @@ def look(work: Work, result: Result) -> Looked:
     prediction = plain.predict(model, split.x_validation, split)
     raw = np.asarray(model(np.asarray(split.x_validation)))
     scale, mean = split.preprocessing.target_scale, split.preprocessing.target_mean
-    return Looked(metrics.evaluate(split.task, split.y_validation, prediction), prediction, raw[:, 0] * scale + mean)
+    return Looked(
+        metrics.evaluate(split.task, split.y_validation, prediction, also=()), prediction, raw[:, 0] * scale + mean
+    )
 
 
 def fit(work: Work, trial: Trial) -> Result:

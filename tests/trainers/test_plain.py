@@ -16,10 +16,12 @@ from tuner import metrics
 from tuner.data.split import Split
 from tuner.metrics import Array, Task
 from tuner.models.schedule import rates
-from tuner.study import EarlyStopping, TrainingSection
+from tuner.study import EarlyStopping, TrainingSection, from_document
 from tuner.trainers import processes
+from tuner.trainers.pool import PoolTrainer
+from tuner.trainers.stacked import plan
 from tuner.trainers.work import Work
-from tuner.trial import Objective, Result, State, Trial, Value, derive_seed
+from tuner.trial import Batch, Objective, Result, State, Trial, Value, derive_seed
 
 ACCURACY = Objective("val_accuracy", "maximize")
 
@@ -69,6 +71,25 @@ def test_where_the_last_epoch_counts_its_weights_are_kept(make_work: Callable[..
     assert looked.metrics["loss"] == result.history[4]["val_loss"]
 
 
+@pytest.mark.parametrize("trainer", ["plain", "stacked"])
+@pytest.mark.parametrize(("name", "metric"), [("breast_cancer", "auc"), ("wine", "f1"), ("diabetes", "r2")])
+def test_an_epoch_has_the_metric_of_the_objective(
+    make_work: Callable[..., Work], trainer: str, name: str, metric: str
+) -> None:
+    objective = Objective(f"val_{metric}", "maximize")
+    work, split = make_work(name, objective), Split.open(make_work(name).split)
+    study = from_document("a", {"data": {"source": f"sklearn:{name}"}, "space": {"layers": 1, "units": 8}})
+    work = replace(work, plan=plan.plan(study.space, work.training, plan.Rows.of(split)))
+    with PoolTrainer(work, trainer=trainer) as pool:
+        (result,) = pool.run(lambda _: Batch((trial(2),), more=False), lambda _: set(), lambda: False)
+    assert result.program["trainer"] == trainer
+    prediction = processes.call(jobs.look, work, result).prediction
+    by_hand = metrics.METRICS[split.task][metric].of(split.y_validation, prediction)
+    assert result.score == pytest.approx(by_hand, rel=1e-5)
+    others = {f"val_{each}" for each in ("auc", "f1", "r2") if each != metric}
+    assert all(epoch.keys() & {f"val_{metric}", *others} == {f"val_{metric}"} for epoch in result.history)
+
+
 def test_a_regression_is_scored_in_the_targets_own_units(make_work: Callable[..., Work]) -> None:
     work = make_work("diabetes", Objective("val_rmse", "minimize"))
     result = fit(work, trial(4, learning_rate=0.01))
@@ -93,13 +114,13 @@ def test_train_metrics_are_those_of_the_rows(make_work: Callable[..., Work]) -> 
     values: dict[str, Value] = {"batch_size": 1000, "l1": 3.0, "l2": 5.0}
     work = make_work("diabetes", Objective("val_rmse", "minimize"))
     found, prediction = processes.call(jobs.first_step, work, trial(1, **values))
-    expected = metrics.evaluate(Task.REGRESSION, Split.open(work.split).y_train, prediction)
+    expected = metrics.evaluate(Task.REGRESSION, Split.open(work.split).y_train, prediction, also=())
     assert found == pytest.approx({**found, **expected}, rel=1e-4)
     values |= {"label_smoothing": 0.5, "class_weight": "balanced"}
     for name, task in (("breast_cancer", Task.BINARY), ("wine", Task.MULTICLASS)):
         work = make_work(name)
         found, prediction = processes.call(jobs.first_step, work, trial(1, **values))
-        expected = metrics.evaluate(task, Split.open(work.split).y_train, prediction)
+        expected = metrics.evaluate(task, Split.open(work.split).y_train, prediction, also=())
         assert found == pytest.approx({**found, **expected}, rel=1e-4)
 
 

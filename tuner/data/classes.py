@@ -6,7 +6,7 @@ import numpy as np
 
 from tuner.data.split import Split
 from tuner.errors import StudyError
-from tuner.metrics import Array, Task
+from tuner.metrics import METRICS, Array, Task
 from tuner.study import Study
 from tuner.tunables import FOR_CLASSES
 
@@ -26,8 +26,11 @@ def weights_of_classes(split: Split) -> Array:
 
 
 def check(study: Study, split: Split) -> None:
-    """Raises StudyError where the study varies what only a classification has, and the target is a value."""
+    """Raises StudyError where the study varies what only a classification has, and the target is a value; and where
+    its metric needs rows of several classes, and the validation or the test rows are of one.
+    """
     if split.task is not Task.REGRESSION:
+        _check_metric(study, split)
         return
     named = {parameter.name for parameter in study.space.parameters}
     lines = [
@@ -37,3 +40,14 @@ def check(study: Study, split: Split) -> None:
     ]
     if lines:
         raise StudyError(*lines)
+
+
+def _check_metric(study: Study, split: Split) -> None:
+    metric = METRICS[split.task][study.objective_for(split.task).metric.removeprefix("val_")]
+    for part, target in (("validation", split.y_validation), ("test", split.y_test)):
+        if not metric.meant(target):
+            raise StudyError(
+                f"{study.name}: objective.metric: val_{metric.name} needs {part} rows of several classes, and there "
+                f"all {len(target)} are '{(split.classes or ())[int(target[0])]}'; give that part more rows, or choose "
+                f"another metric"
+            )

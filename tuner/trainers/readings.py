@@ -25,9 +25,12 @@ def train(split: Split, loss: float, second: float) -> dict[str, float]:
     return {"loss": squared, "mae": second * scale, "rmse": squared**0.5}
 
 
-def validation(split: Split, raw: Array) -> dict[str, float]:
-    """Every metric of the task on the validation rows; `raw` is what the network gives, (rows, outputs)."""
-    found = metrics.evaluate(split.task, split.y_validation, predictions(split, raw))
+def validation(split: Split, raw: Array, objective: str = "") -> dict[str, float]:
+    """The metrics of an epoch on the validation rows, that of the objective among them; `raw` is what the network
+    gives, (rows, outputs).
+    """
+    also = (objective.removeprefix("val_"),)
+    found = metrics.evaluate(split.task, split.y_validation, predictions(split, raw), also)
     return {f"val_{name}": value for name, value in found.items()}
 
 

@@ -32,14 +32,14 @@ from tuner.tunables import setting
 def open_(work: Work) -> XlaEngine:
     """The engine for a search's trials."""
     assert work.plan is not None, "there is no plan for what is not stacked"
-    return XlaEngine(work.plan, Split.open(work.split))
+    return XlaEngine(work.plan, Split.open(work.split), work.objective.metric)
 
 
 class XlaEngine:
     """See `stacked.Engine`. It holds one stack at a time, so that memory is that of one, and every function."""
 
-    def __init__(self, plan: Plan, split: Split) -> None:
-        self.plan, self.split = plan, split
+    def __init__(self, plan: Plan, split: Split, objective: str = "") -> None:
+        self.plan, self.split, self._objective = plan, split, objective
         self._functions: dict[str, Compiled] = {}
         self._current: tuple[Bucket, XlaStack] | None = None
         self._data: tuple[Any, ...] | None = None
@@ -52,7 +52,8 @@ class XlaEngine:
         if self._current is None or self._current[0] != bucket:
             self._current = None  # its memory goes before the next one's comes
             program = Program(self.plan.rows, self.plan.traits, bucket)
-            self._current = bucket, XlaStack(self.plan, program, self._function(program), self.split, self.data)
+            function = self._function(program)
+            self._current = bucket, XlaStack(self.plan, program, function, self.split, self.data, self._objective)
         return self._current[1]
 
     @property
@@ -84,9 +85,11 @@ class _Tenant:
 class XlaStack:
     """See `stacked.Stack`. Lanes without a trial hold zeros, and train on them."""
 
-    def __init__(self, plan: Plan, program: Program, function: Any, split: Split, data: tuple[Any, ...]) -> None:
+    def __init__(
+        self, plan: Plan, program: Program, function: Any, split: Split, data: tuple[Any, ...], objective: str
+    ) -> None:
         self._plan, self._program, self._function = plan, program, function
-        self._split, self._data = split, data
+        self._split, self._data, self._objective = split, data, objective
         self._tenants: dict[Key, _Tenant] = {}
         lanes, network = program.bucket.lanes, program.network
         zeros = {name: np.zeros((lanes, *shape), np.float32) for name, shape in network.shapes.items()}
@@ -155,7 +158,7 @@ class XlaStack:
         for key, tenant in self._tenants.items():
             loss, second = (float(each) / rows for each in sums[:, tenant.place])
             now = readings.train(self._split, loss, second)
-            now |= readings.validation(self._split, self._predicted[tenant.place])
+            now |= readings.validation(self._split, self._predicted[tenant.place], self._objective)
             found[key] = Epoch(now, bool(finite[tenant.place]))
         return found
 
