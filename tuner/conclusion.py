@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
 from pathlib import Path
 from statistics import fmean
+from typing import cast
 
 from tuner import drivers, packaging, wording
-from tuner.errors import SearchFailed
+from tuner.errors import SearchFailed, TunerError
 from tuner.evaluate import Verdict
 from tuner.ledger import Owned
 from tuner.ledger.reading import retaken
@@ -17,6 +21,7 @@ from tuner.study import Study
 from tuner.trackers import Closing, Tracker
 from tuner.trainers import Stop, Trainer, processes
 from tuner.trainers.pool import PoolTrainer
+from tuner.trainers.processes import Child
 from tuner.trainers.work import Work
 from tuner.trial import Batch, Objective, Result, State, Trial, derive_seed
 from tuner.watch import Watch
@@ -27,6 +32,59 @@ RETAKES = 2
 
 def packed_in_a_worker(order: packaging.Order, folder: Path, stop: Stop) -> Verdict:
     return processes.call(packaging.pack, order, folder, stop=stop)
+
+
+class Packer:
+    """A worker that packs, and prepares for it while trials still train, so that the verdict need not wait.
+
+    It is there while the block runs. Where it cannot be begun or has died, `pack` begins another.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._child: Child | None = None
+        self._closing = threading.Lock()
+        self._closed = False
+        self._begins = threading.Thread(target=self._begin, name="packer", daemon=True)
+
+    def __enter__(self) -> Packer:
+        self._begins.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        with self._closing:
+            self._closed = True
+            if self._child is not None:
+                self._child.kill()
+
+    def _begin(self) -> None:
+        processes.warm().wait()  # here, as the owner has trials to hand out
+        with self._closing, suppress(processes.WorkerDied):
+            if not self._closed:
+                self._child = processes.start(packaging.serve, self._work)
+
+    def pack(self, order: packaging.Order, folder: Path, stop: Stop) -> Verdict:
+        """As `packaging.pack`. Raises Stopped within a moment of `stop()` turning true, and as `processes.call`."""
+        while self._begins.is_alive():
+            self._begins.join(processes.PATIENCE)
+            _look(stop)
+        if self._child is None:
+            return packed_in_a_worker(order, folder, stop)
+        self._child.say((order, folder))
+        while not wait([self._child.line], timeout=processes.PATIENCE):
+            _look(stop)
+        answer = self._child.hear()
+        if isinstance(answer, TunerError):
+            raise answer
+        if not isinstance(answer, tuple):
+            return packed_in_a_worker(order, folder, stop)  # which says why, where it was not just this process
+        (verdict,) = answer
+        return cast(Verdict, verdict)
+
+
+def _look(stop: Stop) -> None:
+    if stop():
+        raise processes.Stopped("stopped")
 
 
 def plain_trainer(work: Work, say: Callable[[str], None]) -> Trainer:

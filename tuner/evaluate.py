@@ -7,9 +7,9 @@ they are used, as the types here are also needed where none of that is.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tuner import metrics, wording
 from tuner.metrics import METRICS, Array, Metric, Task
@@ -25,6 +25,9 @@ _RESAMPLES, _FEWEST, _ROWS_DRAWN = 2000, 500, 20_000_000
 _CELLS = 4_000_000
 # A gap that a person should hear of: points of accuracy, and a share of any other score.
 _POINTS, _SHARE = 0.03, 0.1
+
+# A baseline's name, and its predictions for validation and test rows.
+Guesses: TypeAlias = tuple[str, Array, Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +114,12 @@ def verdict(
     results: Sequence[Result],
     looks: int,
     ended: str,
+    simple: Iterable[Guesses] | None = None,
 ) -> Verdict:
     """The verdict on a champion from its predictions for the validation and the test rows.
 
     `fresh` holds the mean scores of the finalists' retakes, by number. The metric is the objective's, whichever epoch
-    that reads.
+    that reads. `simple` is what `baselines` gave, where that was asked before.
     """
     metric = METRICS[split.task][objective.metric.removeprefix("val_")]
     on_validation = metrics.evaluate(split.task, split.y_validation, validation)
@@ -129,7 +133,7 @@ def verdict(
             test=(guessed := metric.of(split.y_test, guessed_test)),
             beaten=objective.better(tested, guessed),
         )
-        for name, guessed_validation, guessed_test in baselines(split)
+        for name, guessed_validation, guessed_test in (baselines(split) if simple is None else simple)
     )
     made = Verdict(
         champion=champion.trial.number,
@@ -175,11 +179,12 @@ def interval(metric: Metric, target: Array, prediction: Array) -> tuple[float, f
     random = np.random.default_rng(0)
     drawn = (random.integers(rows, size=rows) for _ in range(min(_RESAMPLES, max(_FEWEST, _ROWS_DRAWN // rows))))
     scores = [metric.of(target[some], prediction[some]) for some in drawn]
-    low, high = np.quantile(scores, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    # A drawn sample of few rows may have a single class.
+    low, high = np.nanquantile(scores, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
 
 
-def baselines(split: Split) -> Iterator[tuple[str, Array, Array]]:
+def baselines(split: Split) -> Iterator[Guesses]:
     """Simple models fitted on the train rows: each one's name, and its predictions for validation and test rows.
 
     Classes: the most common one, with the train shares as probabilities, and logistic regression. Values: the train
@@ -205,12 +210,14 @@ def _constant(split: Split) -> tuple[str, Callable[[int], Array]]:
 
 def _linear(split: Split) -> tuple[str, Callable[[Array], Array]]:
     from sklearn.linear_model import LogisticRegression, Ridge
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    x, y = _some_rows(_flat(split.x_train), split.y_train)
+    x, y = _some_rows(split)
     if split.task is Task.REGRESSION:
         ridge = Ridge().fit(x, y)
         return f"ridge regression{_of_some(x, split)}", lambda rows: ridge.predict(_flat(rows))
-    with warnings.catch_warnings():
+    # Threads that wait for each other in every step: on a busy machine, two are ten times slower than one.
+    with warnings.catch_warnings(), threadpool_limits(1):
         # A baseline that is not quite converged is a baseline still.
         warnings.filterwarnings("ignore", message="lbfgs failed to converge")
         logistic = LogisticRegression(max_iter=200).fit(x, y.astype("int64"))
@@ -229,12 +236,14 @@ def _flat(x: Array) -> Array:
     return x.reshape(len(x), -1).astype("float64")
 
 
-def _some_rows(x: Array, y: Array) -> tuple[Array, Array]:
+def _some_rows(split: Split) -> tuple[Array, Array]:
+    """Train rows, and what they are. Drawn before they are widened: of pictures, all rows as float64 take 300 MB."""
     import numpy as np
 
-    most = max(_CELLS // x.shape[1], 1)
+    x, y = split.x_train, split.y_train
+    most = max(_CELLS // max(int(np.prod(x.shape[1:])), 1), 1)
     chosen = np.random.default_rng(0).permutation(len(x))[:most] if len(x) > most else slice(None)
-    return x[chosen], y[chosen]
+    return _flat(x[chosen]), y[chosen]
 
 
 def _of_some(x: Array, split: Split) -> str:

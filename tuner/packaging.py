@@ -1,6 +1,6 @@
 """Turns the weights of trials into models that take raw rows, scores the champion, and draws the pictures.
 
-`pack` and `model` run in a worker, where Keras is; the owner only moves the finished folders.
+`serve`, `pack` and `model` run in a worker, where Keras is; the owner only moves the finished folders.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tuner import evaluate, plots
 from tuner.data.split import Split
-from tuner.errors import ExportError
-from tuner.evaluate import Verdict
+from tuner.errors import ExportError, TunerError
+from tuner.evaluate import Guesses, Verdict
 from tuner.metrics import Array, Task
 from tuner.trainers.work import Work
 from tuner.trial import Objective, Result
@@ -76,36 +80,95 @@ def folder_of(search: Path, trial: int) -> Path:
     return search / "models" / f"trial-{trial:05d}"
 
 
-def pack(order: Order, search: Path) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A trial's network with the weights of its best epoch, and what it gives for the validation rows."""
+
+    network: keras.Model
+    outputs: Array
+
+
+def serve(line: Connection, work: Work) -> None:
+    """Packs each order that comes over the line, until the owner hangs up.
+
+    Before the first comes it imports what packing needs and fits the baselines, which take longer than packing itself.
+    """
+    early = _Early(work)
+    while True:
+        order, search = line.recv()
+        try:
+            line.send((pack(order, search, early.baselines()),))
+        except TunerError as error:
+            line.send(error)
+
+
+class _Early:
+    """What can be done before a champion is known, in a thread to which trials in training come first."""
+
+    def __init__(self, work: Work) -> None:
+        self._split = work.split
+        self._found: list[Guesses] | None = None
+        self._thread = threading.Thread(target=self._do, name="early", daemon=True)
+        self._thread.start()
+
+    def baselines(self) -> list[Guesses] | None:
+        """The baselines, as soon as they are there; None where that failed. Packing meets the reason again."""
+        self._thread.join()
+        return self._found
+
+    def _do(self) -> None:
+        with suppress(OSError, AttributeError):  # elsewhere than on Linux a thread is as important as its process
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        with suppress(Exception):
+            _rehearse()
+            self._found = list(evaluate.baselines(Split.open(self._split)))
+
+
+def _rehearse() -> None:
+    """Draws a picture and saves a model that nobody needs: the first of each takes seconds, another tenths of one."""
+    from tuner.models import pyfunc
+
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        plots.importance({"units": 1.0}, folder / "importance.png")
+        (folder / MODEL).touch()
+        manifest = {"task": Task.REGRESSION.value, "classes": None, "columns": [{"name": "x"}]}
+        (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+        pyfunc.save(folder / MLFLOW, folder, [{"x": 1.0}])
+
+
+def pack(order: Order, search: Path, simple: Sequence[Guesses] | None = None) -> Verdict:
     """Packs the kept trials and the champion into the folder of the search, and scores the champion.
 
-    Raises Unfaithful, before anything is written, where weights from a stack do not give in Keras what is recorded, and
-    ExportError where others do not.
+    `simple` are the baselines, where they are known already. Raises Unfaithful, before anything is written, where
+    weights from a stack do not give in Keras what is recorded, and ExportError where others do not.
     """
     from tuner.models import pyfunc
-    from tuner.trainers import plain
+    from tuner.trainers import plain, readings
 
     work, split = order.subject.work, Split.open(order.subject.work.split)
-    networks = _restored(work, [*order.kept, order.champion], split)
+    made = _restored(work, [*order.kept, order.champion], split)
     for result in order.kept:
         number = result.trial.number
-        _write(order.subject, result, split, networks[number], folder_of(search, number))
+        _write(order.subject, result, split, made[number].network, folder_of(search, number))
     champion = order.champion
-    network = networks[champion.trial.number]
+    found = made[champion.trial.number]
+    validation = readings.predictions(split, found.outputs)
     verdict = evaluate.verdict(
         split,
         work.objective,
         champion,
-        validation=plain.predict(network, split.x_validation, split),
-        test=plain.predict(network, split.x_test, split),
+        validation=validation,
+        test=plain.predict(found.network, split.x_test, split),
         fresh=order.fresh,
         results=order.results,
         looks=order.looks,
         ended=order.ended,
+        simple=simple,
     )
     packed = folder_of(search, champion.trial.number)
     _rewrite(packed / MANIFEST, {"test": verdict.test_json()})
-    settle(_draw(order, split, network, search / f".{PLOTS}"), search / PLOTS)
+    settle(_draw(order, split, validation, packed / CURVES, search / f".{PLOTS}"), search / PLOTS)
     pyfunc.save(search / MLFLOW, packed, split.example)
     return verdict
 
@@ -116,8 +179,8 @@ def model(subject: Subject, result: Result, folder: Path) -> Path:
     Raises as `pack`.
     """
     split = Split.open(subject.work.split)
-    networks = _restored(subject.work, [result], split)
-    return _write(subject, result, split, networks[result.trial.number], folder)
+    made = _restored(subject.work, [result], split)
+    return _write(subject, result, split, made[result.trial.number].network, folder)
 
 
 def _write(subject: Subject, result: Result, split: Split, network: keras.Model, folder: Path) -> Path:
@@ -151,27 +214,27 @@ def _write(subject: Subject, result: Result, split: Split, network: keras.Model,
     return settle(unfinished, folder)
 
 
-def _restored(work: Work, results: Iterable[Result], split: Split) -> dict[int, keras.Model]:
+def _restored(work: Work, results: Iterable[Result], split: Split) -> dict[int, Restored]:
     """The networks of trials by number. Raises Unfaithful with all from a stack that are not what the record says."""
-    networks: dict[int, keras.Model] = {}
+    made: dict[int, Restored] = {}
     lines: dict[int, str] = {}
     for result in results:
         number = result.trial.number
-        if number in networks or number in lines:
+        if number in made or number in lines:
             continue
         try:
-            networks[number] = restored(work, result, split)
+            made[number] = restored(work, result, split)
         except ExportError as error:
             if result.program.get("trainer") != "stacked":
                 raise
             lines[number] = str(error)
     if lines:
         raise Unfaithful(tuple(lines), *lines.values())
-    return networks
+    return made
 
 
-def restored(work: Work, result: Result, split: Split) -> keras.Model:
-    """The network of a trial with the weights of its best epoch.
+def restored(work: Work, result: Result, split: Split) -> Restored:
+    """The network of a trial, as its best epoch left it.
 
     Raises ExportError where the weights are missing, or do not give the recorded score.
     """
@@ -198,7 +261,7 @@ def restored(work: Work, result: Result, split: Split) -> keras.Model:
                 f"trial {result.trial.number}: its weights give {name} {found[name]}, the record says "
                 f"{recorded[name]}. Type: tuner replay, which trains it again"
             )
-    return network
+    return Restored(network, raw)
 
 
 def _slack(name: str, value: float, split: Split, raw: Array) -> float:
@@ -215,21 +278,20 @@ def _slack(name: str, value: float, split: Split, raw: Array) -> float:
     return float((margins <= 2 * _TOLERANCE).mean()) + 1e-9
 
 
-def _draw(order: Order, split: Split, network: keras.Model, folder: Path) -> Path:
+def _draw(order: Order, split: Split, validation: Array, curves: Path, folder: Path) -> Path:
+    """All pictures of the search, of which the champion's `curves` are drawn already; `validation` are predictions."""
     from tuner.metrics import classes_of
-    from tuner.trainers import plain
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     objective: Objective = order.subject.work.objective
     plots.optimisation_history(order.results, objective, folder / "optimisation-history.png")
     plots.importance(order.importance, folder / "importance.png")
-    plots.learning_curves(order.champion, objective, folder / CURVES)
-    predicted = plain.predict(network, split.x_validation, split)
+    shutil.copy2(curves, folder / CURVES)
     if split.task is Task.REGRESSION:
-        plots.residuals(split.y_validation, predicted, split.target, folder / "residuals.png")
+        plots.residuals(split.y_validation, validation, split.target, folder / "residuals.png")
     else:
-        plots.confusion(split.y_validation, classes_of(predicted), split.classes or (), folder / "confusion.png")
+        plots.confusion(split.y_validation, classes_of(validation), split.classes or (), folder / "confusion.png")
     return folder
 
 

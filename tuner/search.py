@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tuner import drivers, opening
-from tuner.conclusion import Conclusion
+from tuner.conclusion import Conclusion, Packer
 from tuner.drivers import Driver
 from tuner.drivers.ordered import WINDOW
 from tuner.errors import SearchFailed
@@ -62,7 +62,8 @@ def search(
         work = opening.work(record.folder, study, split)
         # A search that learns has few trials at once, or it would have asked for all before it knows of any.
         most = max(WINDOW, workers) if study.search.learns else None
-        with PoolTrainer(work, workers, say=watch.say, trainer=study.search.trainer, most=most) as trainer:
+        pool = PoolTrainer(work, workers, say=watch.say, trainer=study.search.trainer, most=most)
+        with pool as trainer, Packer(work) as packer:
             known = ledger.driver_state(found)
             driver = drivers.build(study, work.objective, record.results, record.waiting, known, record.next_number)
             watch.begins(found.label, study, split, record)
@@ -71,7 +72,7 @@ def search(
             ended = loop(study, record, driver, trainer, tracker, watch, stop, late)
             if ended == "stopped":
                 return Outcome(found.label, ended, None)
-            verdict = Conclusion(record, study, work, trainer, tracker, watch, stop).conclude(ended)
+            verdict = Conclusion(record, study, work, trainer, tracker, watch, stop, packer.pack).conclude(ended)
             return Outcome(found.label, ended if verdict else "stopped", verdict)
 
 
