@@ -118,6 +118,18 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path, arguments: lis
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("arguments", [["schema"], ["studies"], ["--help"]])
+def test_an_output_that_is_full_is_one_line(tmp_path: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "tuner.cli", *arguments]
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100)
+    assert told.returncode == 2
+    assert told.stderr == (
+        "error: what is printed cannot be written (No space left on device). Send it to another place\n"
+    )
+
+
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     told = tuner("--debug", "show", "diabetes", folder=tmp_path)
     assert told.returncode == 2

@@ -89,6 +89,22 @@ def test_the_states_that_occurred() -> None:
     assert wording.states({}) == ""
 
 
+def test_what_did_not_complete_is_counted_too() -> None:
+    counts = {State.FAILED: 1, State.COMPLETE: 31, State.DIVERGED: 0, State.PRUNED: 12}
+    assert wording.tally(counts) == "44 trials, 12 pruned, 1 failed"
+    assert wording.tally({State.COMPLETE: 1}) == "1 trial"
+    assert wording.tally({State.DIVERGED: 2}) == "2 trials, 2 diverged"
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [(16, "trial 7 · a · bb"), (15, "trial 7 · a · …"), (14, "trial 7 · …"), (3, "trial 7 · …")],
+)
+def test_a_line_is_cut_between_its_parts(width: int, shown: str) -> None:
+    assert wording.fitting("trial 7 · a · bb", width) == shown
+    assert wording.fitting("trial 7", width) == "trial 7"
+
+
 def told(epochs: int, state: State = State.COMPLETE, error: str | None = None) -> Result:
     score = None if state is State.FAILED else 0.75
     return Result(

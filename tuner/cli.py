@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it: `tuner --help` costs little
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 SAMPLERS = ("tpe", "random", "grid", "qmc")
 TRAINERS = ("auto", "stacked", "plain")
 PRUNERS = ("hyperband", "successive-halving", "median", "none")
+# What befalls an output that is full, too large, or gone.
+_UNWRITABLE = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class Commands(click.Group):
@@ -324,7 +327,7 @@ def main() -> None:
     """The entry point: errors that a person can act on are lines without a traceback."""
     debug = "--debug" in sys.argv
     try:
-        cli.main(standalone_mode=False)
+        _run()
     except TunerError as error:
         if debug:
             import traceback
@@ -345,9 +348,30 @@ def main() -> None:
         click.echo("stopped", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output has gone (`tuner show … | head`); Python would complain when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has gone (`tuner show … | head`).
+        _drop_output()
         sys.exit(141)
+    except OSError as error:
+        # Errors of a named file have its name; those of the output have none.
+        if debug or error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        _drop_output()
+        click.echo(f"error: what is printed cannot be written ({error.strerror}). Send it to another place", err=True)
+        sys.exit(2)
+
+
+def _run() -> None:
+    """The command, until what it printed is written."""
+    try:
+        cli.main(standalone_mode=False)
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+
+def _drop_output() -> None:
+    """What is still to be written is not: Python would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -76,8 +76,12 @@ class Tally:
         return (time.monotonic() - self.since) / done * max(self.total - self.results, 0)
 
 
+# What a log or a mail shows of a line without folding it.
+_COLUMNS = 100
+
+
 class Lines(Watch):
-    """One plain line for each finished trial."""
+    """One plain line for each finished trial; values that do not go on it are in `tuner show`."""
 
     def __init__(self, console: Console) -> None:
         self.console, self.tally = console, Tally()
@@ -91,7 +95,12 @@ class Lines(Watch):
         self.tally.add(result)
         best = self.tally.best
         shown = f" · best {wording.score(best.score)} (trial {best.trial.number})" if best else ""
-        self.say(f"[{self.tally.results}/{self.tally.total}] {wording.result(result)}{shown}")
+        place = f"[{self.tally.results}/{self.tally.total}] "
+        line = wording.result(result)
+        # Why a trial failed stands nowhere else that one would look.
+        if result.state is not State.FAILED:
+            line = wording.fitting(line, _COLUMNS - len(place) - len(shown))
+        self.say(f"{place}{line}{shown}")
 
     def say(self, line: str) -> None:
         self.console.print(line, markup=False)

@@ -67,6 +67,22 @@ def states(counts: Mapping[State, int]) -> str:
     return " · ".join(f"{counts[state]} {state.value}" for state in State if counts.get(state))
 
 
+def tally(counts: Mapping[State, int]) -> str:
+    """`6 trials`, or `6 trials, 2 pruned, 1 failed`: those that did not complete are told."""
+    others = [f"{counts[state]} {state.value}" for state in State if state is not State.COMPLETE and counts.get(state)]
+    return ", ".join([count(sum(counts.values()), "trial"), *others])
+
+
+def fitting(line: str, width: int) -> str:
+    """As many of the parts between dots as go into a width, the first one always, and `…` for the others."""
+    if len(line) <= width:
+        return line
+    first, *parts = line.split(" · ")
+    while parts and len(" · ".join([first, *parts, "…"])) > width:
+        parts.pop()
+    return " · ".join([first, *parts, "…"]) if " · " in line else line
+
+
 def result(told: Result) -> str:
     """A finished trial on a line."""
     if told.state is State.FAILED:

@@ -213,12 +213,23 @@ def test_rows_that_do_not_fit_are_told(model, change, problem):
 def test_all_problems_are_told_at_once(model):
     with pytest.raises(RowsError) as caught:
         model.predict(frame().drop(columns=["sex", "ward"]).assign(age="x"))
-    assert [line.split("'")[1] for line in str(caught.value).splitlines()] == ["sex", "ward", "age"]
+    missing, wrong = str(caught.value).splitlines()
+    assert missing.startswith("columns 'sex', 'ward' are missing. Columns: ")
+    assert wrong.startswith("column 'age', row 1: ")
+
+
+def test_columns_that_are_missing_are_one_line_with_what_may_be_meant(model):
+    rows = frame().rename(columns={"age": "Agee", "ward": "wards"}).drop(columns="sex")
+    with pytest.raises(RowsError) as caught:
+        model.predict(rows)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("columns 'age', ")
+    assert line.endswith("Did you mean 'Agee' for 'age', 'wards' for 'ward'?")
 
 
 def test_wrong_rows_are_told_before_the_model_is_loaded(binary):
     model = Champion(binary[0])
-    with pytest.raises(RowsError, match="is missing"):
+    with pytest.raises(RowsError, match="are missing"):
         model.predict(pd.DataFrame({"a": [1]}))
     assert "model" not in vars(model)
 

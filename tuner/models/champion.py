@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -116,7 +116,7 @@ class Champion:
     def _inputs(self, rows: pd.DataFrame) -> dict[str, Array]:
         """The model's inputs by name. Raises RowsError with a line for every column that does not fit."""
         rows = _renamed(rows, self.manifest.get("rename") or {})
-        problems = [_missing(column["name"], rows) for column in self.columns if column["name"] not in rows.columns]
+        problems = _missing([column["name"] for column in self.columns if column["name"] not in rows.columns], rows)
         inputs: dict[str, Array] = {}
         for column in self.columns:
             name = column["name"]
@@ -220,11 +220,18 @@ def _renamed(rows: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     return rows.rename(columns={old: new for old, new in names.items() if old in given and new not in given})
 
 
-def _missing(name: str, rows: pd.DataFrame) -> str:
+def _missing(names: Sequence[str], rows: pd.DataFrame) -> list[str]:
+    """A line that names every column that the rows lack, or none."""
+    if not names:
+        return []
     found = {str(column).lower(): str(column) for column in rows.columns}
-    near = get_close_matches(name.lower(), list(found), n=1)
-    hint = f" Did you mean '{found[near[0]]}'?" if near else ""
-    return f"column '{name}' is missing. Columns: {_listed(found.values())}.{hint}"
+    near = {name: get_close_matches(name.lower(), list(found), n=1) for name in names}
+    meant = [
+        (f"'{found[close[0]]}'", f" for '{name}'" if len(names) > 1 else "") for name, close in near.items() if close
+    ]
+    hint = f" Did you mean {', '.join(word + whom for word, whom in meant)}?" if meant else ""
+    which = f"column '{names[0]}' is" if len(names) == 1 else f"columns {', '.join(map(repr, names))} are"
+    return [f"{which} missing. Columns: {_listed(found.values())}.{hint}"]
 
 
 def _listed(words: Iterable[str], most: int = 12) -> str:
