@@ -40,7 +40,8 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
      ["training.early_stopping.delta: unknown key. Did you mean 'min_delta'? Known: patience, min_delta"]),
     ("name of the program's own", f"name = 'x'\n{DATA}{SPACE}", ["name: unknown key, it is set by the file itself"]),
     ("missing key", f"[data]\n{SPACE}",
-     ["data.source: is missing. Expected a .csv, .parquet or .npz file, openml:NAME@VERSION, or sklearn:NAME"]),
+     ["data.source: is missing. Expected a .csv, .parquet or .npz file, openml:NAME@VERSION, sklearn:NAME or "
+      "keras:NAME"]),
     ("missing key of an optional section", with_("training", "early_stopping = {}"),
      ["training.early_stopping.patience: is missing. Expected epochs to wait for a better objective"]),
     # types
@@ -95,7 +96,8 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("unknown task", data("task = 'regresion'"),
      ["data.task: expected one of binary, multiclass, regression, got 'regresion'. Did you mean 'regression'?"]),
     ("unknown kind of source", f"[data]\nsource = 'opneml:a@1'\n{SPACE}",
-     ["data.source: expected a file or one of openml:NAME, sklearn:NAME, got 'opneml:a@1'. Did you mean 'openml'?"]),
+     ["data.source: expected a file or one of openml:NAME, sklearn:NAME, keras:NAME, got 'opneml:a@1'. "
+      "Did you mean 'openml'?"]),
     ("source without a version", f"[data]\nsource = 'openml:diabetes'\n{SPACE}",
      ["data.source: expected openml:NAME@VERSION, as openml:diabetes@1, got 'openml:diabetes'"]),
     ("source without a name", f"[data]\nsource = 'sklearn:'\n{SPACE}",

@@ -13,7 +13,7 @@ from tuner.errors import nearest
 from tuner.metrics import Task
 from tuner.strict import Scalar, Section
 
-SCHEMES = ("openml", "sklearn")
+SCHEMES = ("openml", "sklearn", "keras")
 FORMATS = (".csv", ".parquet", ".npz")
 SAMPLERS = ("tpe", "random", "grid", "qmc")
 TRAINERS = ("auto", "stacked", "plain")
@@ -82,7 +82,7 @@ class DataSection(Section):
     """Where the rows come from and what their columns mean."""
 
     source: Annotated[str, AfterValidator(_source)] = Field(
-        description="a .csv, .parquet or .npz file, openml:NAME@VERSION, or sklearn:NAME"
+        description="a .csv, .parquet or .npz file, openml:NAME@VERSION, sklearn:NAME or keras:NAME"
     )
     target: str | None = Field(None, description="the column to predict; data sets with one of their own need none")
     task: Task | None = Field(None, description="by default what the target looks like")

@@ -42,7 +42,6 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
         ("breast_cancer", 569, 30, Task.BINARY, ("benign", "malignant")),
         ("wine", 178, 13, Task.MULTICLASS, ("class_0", "class_1", "class_2")),
         ("iris", 150, 4, Task.MULTICLASS, ("setosa", "versicolor", "virginica")),
-        ("digits", 1797, 64, Task.MULTICLASS, tuple(range(10))),
         ("diabetes", 442, 10, Task.REGRESSION, None),
     ],
 )

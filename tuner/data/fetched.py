@@ -1,4 +1,4 @@
-"""Data sets by name: those of OpenML, fetched and kept, and those of scikit-learn, nearly all of which come with it."""
+"""Tables by name: those of OpenML, fetched and kept, and those of scikit-learn, nearly all of which come with it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Those inside scikit-learn, which need no network; the fetched ones with the column that is to be predicted.
-INSIDE = ("breast_cancer", "diabetes", "digits", "iris", "wine")
+INSIDE = ("breast_cancer", "diabetes", "iris", "wine")
 FETCHED = {"california_housing": "MedHouseVal"}
 _SECONDS = 30.0  # how long a silent server is waited for
 _RETRIES, _DELAY = 2, 0.3
@@ -44,7 +44,7 @@ def fetch(source: str, home: Home) -> Sheet:
     elif name in FETCHED:
         sheet = _from_folder(source, name, home) or _california(source, home)
     else:
-        known = (*INSIDE, *FETCHED)
+        known = sorted((*INSIDE, "digits", *FETCHED))
         raise DataError(f"{source}: no such data set.{nearest(name, known)} Known: {listing(known)}")
     published.check(source, sheet)
     return sheet
@@ -141,7 +141,11 @@ def _reached(source: str, home: Home) -> Iterator[list[str]]:
 
 
 def _instead(source: str, home: Home) -> str:
-    file = f"{source.partition(':')[2]}.csv"
+    return instead(f"{source.partition(':')[2]}.csv", home)
+
+
+def instead(file: str, home: Home) -> str:
+    """What to do where a data set cannot be had: where to put a file of it."""
     named = os.environ.get("TUNER_DATA")
     if home.data is not None:
         place = f"Put {file} into {home.data}"

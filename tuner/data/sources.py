@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from tuner.data import array_table, arrays, assembly, fetched, files
+from tuner.data import array_table, arrays, assembly, fetched, files, images
 from tuner.data.findings import Findings
 from tuner.data.sheet import Sheet
 from tuner.data.table import Table
@@ -17,7 +18,7 @@ def load(study: Study, home: Home) -> Table:
     """The rows of a study. Raises DataError, with everything that can be seen to be wrong, a line each."""
     data = study.data
     where = _shown(data.source, home)
-    if data.source.lower().endswith(".npz") and data.is_file:
+    if images.has(data.source) or (data.source.lower().endswith(".npz") and data.is_file):
         return _load_arrays(study, home)
     if data.test and data.test.lower().endswith(".npz"):
         raise DataError(
@@ -39,7 +40,12 @@ def _load_arrays(study: Study, home: Home) -> Table:
     data = study.data
     where = _shown(data.source, home)
     columns = [name for name in (data.split.group, data.split.time) if name]
-    found = dict(arrays.read(Path(data.source), where, columns))
+    warnings: tuple[str, ...] = ()
+    if data.is_file:
+        found = dict(arrays.read(Path(data.source), where, columns))
+    else:
+        fetched_arrays, warnings = images.fetch(data.source, home)
+        found = dict(fetched_arrays)
     if data.test:
         tested = _shown(data.test, home)
         if "x_test" in found:
@@ -53,7 +59,8 @@ def _load_arrays(study: Study, home: Home) -> Table:
                 f"got {apart['x'].shape[1:]}"
             )
         found |= {"x_test": apart["x"], "y_test": apart["y"]}
-    return array_table.assemble(Path(where).name, where, found, study)
+    made = array_table.assemble(Path(where).name if data.is_file else where, where, found, study)
+    return replace(made, warnings=(*warnings, *made.warnings))
 
 
 def _shown(source: str, home: Home) -> str:
