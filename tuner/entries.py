@@ -101,13 +101,30 @@ def _parameter(name: str, entry: object) -> Parameter:
         raise ValueError(f"unknown parameter.{nearest(name, TUNABLES)} Known: {', '.join(TUNABLES)}")
     tunable = TUNABLES[name]
     if isinstance(entry, list):
-        raise ValueError(f"expected {{ choice = {json.dumps(entry)} }} or {{ int = [low, high] }}, got a bare list")
+        raise ValueError(f"expected {_meant(tunable, entry)}, got a bare list")
     if isinstance(entry, dict):
+        if tunable.words and _maps_numbers(entry):
+            raise ValueError(f"expected {_meant(tunable, [])}, got numbers by name: {', '.join(entry)}")
         parameter = Entry.model_validate_json(json.dumps(entry, default=str)).parameter(name, tunable)
     else:
         parameter = _choice(name, (entry,), tunable)
     _check_meaning(parameter, tunable)
     return parameter
+
+
+def _meant(tunable: Tunable, listed: list[Any]) -> str:
+    """What to write for a list of values, or in place of one in which none makes sense."""
+    if tunable.words:
+        known = [value for value in listed if value in tunable.words] or list(tunable.words[:2])
+        return f"{json.dumps(known[0])} or {{ choice = {json.dumps(known)} }}"
+    kind = {int: " or { int = [low, high] }", float: " or { float = [low, high] }"}.get(tunable.kind, "")
+    return f"{{ choice = {json.dumps(listed)} }}{kind}"
+
+
+def _maps_numbers(entry: Mapping[str, object]) -> bool:
+    """A table such as Keras takes for weights of classes: `{ 0 = 1.0, 1 = 3.0 }`."""
+    known = {field.alias or name for name, field in Entry.model_fields.items()}
+    return bool(entry) and not known & entry.keys() and all(isinstance(each, int | float) for each in entry.values())
 
 
 def _choice(

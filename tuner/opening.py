@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # The settings that an option of the command replaces.
 _OPTIONS = ("search.seed", "search.sampler", "search.pruner", "search.trainer", "search.deterministic")
+# Stands for the rows among the settings that differ.
+_ROWS = "rows"
 
 # Seconds that the record may take to be complete, once the search has ended.
 _GRACE, _HURRIED = 60.0, 5.0
@@ -72,24 +75,34 @@ def claim(ledger: Ledger, study: Study, split: Split, number: int | None, fresh:
     changes = _changes(found, study, split)
     if changes:
         raise StudyError(
-            *(f"{study.name}: {change}, since {found.label} began" for change in changes.values()),
-            f"{study.name}: {_go_on(found, changes)}, or begin another search beside it: "
-            f"tuner search {study.name} --fresh",
+            *(f"{study.name}: {change}" for change in changes.values()),
+            f"{study.name}: {_go_on(found, study, changes)}, or begin another search beside it: "
+            f"{_command(study.name, changes, study)} --fresh",
         )
     return found
 
 
-def _go_on(found: Search, changes: Mapping[str, str]) -> str:
+def _go_on(found: Search, study: Study, changes: Mapping[str, str]) -> str:
     """How to go on with a search whose settings are not those of the command."""
-    before = from_document(found.study, found.document).settings()
-    options = [key for key in changes if key in _OPTIONS]
-    if len(options) < len(changes):
+    before = from_document(found.study, found.document)
+    moved = before.data.source != study.data.source
+    if not all(key in _OPTIONS or (key == _ROWS and moved) for key in changes):
         return "nothing was changed; put it back as it was"
-    given = " ".join(_option(key.removeprefix("search."), before[key]) for key in options)
-    return f"go on with: tuner search {found.label} {given}"
+    return f"go on with: {_command(found.label, changes, before)}"
 
 
-def _option(name: str, value: Any) -> str:
+def _command(name: str, changes: Mapping[str, str], wanted: Study) -> str:
+    """What to type for a search with the settings of `wanted`, where those of `changes` are to be said."""
+    settings = wanted.settings()
+    given = [_option(key, settings[key]) for key in changes if key in _OPTIONS]
+    # Rows of another kind of source than a file are the study's own.
+    if _ROWS in changes and wanted.data.is_file:
+        given.append(f"--data {shlex.quote(wanted.data.source)}")
+    return " ".join(["tuner search", name, *given])
+
+
+def _option(key: str, value: Any) -> str:
+    name = key.removeprefix("search.")
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no-{name}"
     return f"--{name} {value}"
@@ -99,13 +112,27 @@ def _changes(found: Search, study: Study, split: Split) -> dict[str, str]:
     """What differs from what the search began with, in words by key."""
     before, now = from_document(study.name, found.document).settings(), study.settings()
     changes = {
-        key: f"{key} has changed from {_shown(before.get(key))} to {_shown(now.get(key))}"
+        key: _change(key, before.get(key), now.get(key), found.label)
         for key in dict.fromkeys([*before, *now])
         if before.get(key) != now.get(key)
     }
     if not changes and found.data["fingerprint"] != split.fingerprint:
-        changes["rows"] = f"the rows of {study.data.source} have changed ({found.data['rows']} then, {rows(split)} now)"
+        changes[_ROWS] = (
+            f"{split.table} has not the rows that {found.label} began with, those of {found.data['name']} "
+            f"({found.data['rows']} then, {rows(split)} now)"
+        )
     return changes
+
+
+def _change(key: str, before: Any, now: Any, label: str) -> str:
+    """What is not as it was, said of the option where there is one."""
+    if key not in _OPTIONS:
+        return f"{key} has changed from {_shown(before)} to {_shown(now)}, since {label} began"
+    option = f"--{key.removeprefix('search.')}"
+    if isinstance(before, bool):
+        given, told = ("left out", "with") if before else ("given", "without")
+        return f"{option} is {given} here, and {label} began {told} it"
+    return f"{option} is {now} here, and {label} began with {option} {before}"
 
 
 def _shown(value: Any) -> str:

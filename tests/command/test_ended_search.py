@@ -107,11 +107,11 @@ def test_mlflow_holds_the_whole_record(home: Path) -> None:
 def test_a_changed_study_is_not_mixed_with_the_old_one(home: Path) -> None:
     before = shown(home)
     said = tuner(home, "search", "small", "--seed", "1", "--sampler", "random", "--trainer", "plain", code=2)
-    assert "search.seed has changed from 0 to 1, since small@1 began" in said
-    assert "search.sampler has changed from tpe to random" in said
-    assert "search.trainer has changed from auto to plain" in said
-    assert "--sampler tpe --trainer auto" in said
-    assert "tuner search small --fresh" in said
+    assert "error: small: --seed is 1 here, and small@1 began with --seed 0\n" in said
+    assert "--sampler is random here, and small@1 began with --sampler tpe\n" in said
+    assert "--trainer is plain here, and small@1 began with --trainer auto\n" in said
+    assert "go on with: tuner search small@1 --sampler tpe --trainer auto --seed 0, or begin " in said
+    assert "beside it: tuner search small --sampler random --trainer plain --seed 1 --fresh\n" in said
     assert shown(home) == before
 
 

@@ -1,0 +1,102 @@
+"""What is said where a search would go on with other settings or rows than it began with, and what to type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tuner import opening
+from tuner.errors import StudyError
+from tuner.home import Home
+from tuner.ledger import Ledger
+from tuner.study import Study, from_document
+
+OWN, OTHER = "sklearn:wine", "/rows/of mine.csv"
+
+
+def study(source: str = OWN, epochs: int = 2, **settings: Any) -> Study:
+    document = {"data": {"source": source}, "space": {"layers": 1}, "training": {"epochs": epochs}, "search": settings}
+    return from_document("wine", document)
+
+
+def rows(study: Study) -> Any:
+    return SimpleNamespace(
+        fingerprint=study.data.source, table=study.data.source, y_train=[0] * 9, y_validation=[], y_test=[]
+    )
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger(Home(tmp_path))
+    yield made
+    made.close()
+
+
+def refused(ledger: Ledger, before: Study, now: Study) -> tuple[str, ...]:
+    source = before.data.source
+    ledger.create("wine", before.document, {"name": source, "fingerprint": source, "rows": 9})
+    with pytest.raises(StudyError, match="begin another search beside it: tuner search wine") as caught:
+        opening.claim(ledger, now, rows(now), 1, fresh=False)
+    return caught.value.problems
+
+
+BESIDE = "or begin another search beside it: tuner search wine"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "lines"),
+    [
+        (
+            study(deterministic=True),
+            study(),
+            (
+                "--deterministic is left out here, and wine@1 began with it",
+                f"go on with: tuner search wine@1 --deterministic, {BESIDE} --no-deterministic --fresh",
+            ),
+        ),
+        (
+            study(),
+            study(deterministic=True, seed=3),
+            (
+                "--seed is 3 here, and wine@1 began with --seed 0",
+                "--deterministic is given here, and wine@1 began without it",
+                f"go on with: tuner search wine@1 --seed 0 --no-deterministic, {BESIDE} --seed 3"
+                " --deterministic --fresh",
+            ),
+        ),
+        (
+            study(epochs=3),
+            study(seed=3),
+            (
+                "training.epochs has changed from 3 to 2, since wine@1 began",
+                "--seed is 3 here, and wine@1 began with --seed 0",
+                f"nothing was changed; put it back as it was, {BESIDE} --seed 3 --fresh",
+            ),
+        ),
+        (
+            study(),
+            study(OTHER),
+            (
+                f"{OTHER} has not the rows that wine@1 began with, those of {OWN} (9 then, 9 now)",
+                f"go on with: tuner search wine@1, {BESIDE} --data '{OTHER}' --fresh",
+            ),
+        ),
+        (
+            study(OTHER),
+            study(),
+            (
+                f"{OWN} has not the rows that wine@1 began with, those of {OTHER} (9 then, 9 now)",
+                f"go on with: tuner search wine@1 --data '{OTHER}', {BESIDE} --fresh",
+            ),
+        ),
+    ],
+    ids=["left out", "given", "not an option", "other rows", "without its rows"],
+)
+def test_what_differs_is_said_of_the_option_and_what_to_type_has_it(
+    ledger: Ledger, before: Study, now: Study, lines: tuple[str, ...]
+) -> None:
+    assert refused(ledger, before, now) == tuple(f"wine: {line}" for line in lines)
