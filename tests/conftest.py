@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from tuner.data.split import split
 from tuner.data.table import Table
 from tuner.errors import DataError
 from tuner.home import Home
+from tuner.ledger import Ledger
 from tuner.study import Study, from_document, load
 
 ROOT = Path(__file__).parent.parent
@@ -81,3 +82,14 @@ def saved_split(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
         return home.root / name
 
     return saved
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger with a search of `tests.lives` in which no trial was asked for."""
+    from tests.lives import DATA, DOCUMENT
+
+    ledger = Ledger(Home(tmp_path))
+    ledger.create("wine", DOCUMENT, DATA)
+    yield ledger
+    ledger.close()

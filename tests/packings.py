@@ -26,14 +26,20 @@ class Network:
 
 
 def begun(work: Work, trial: Trial, threshold: int | None = None) -> Network:
-    """One without training; the bias is such that the validation row `threshold` is on the threshold of two classes."""
+    """One without training; the bias is such that the validation row `threshold` is on the threshold of two classes.
+
+    Of more than two, those are its most probable ones.
+    """
     from tuner.trainers import plain, readings
 
     split = Split.open(work.split)
     network = plain.build(trial, split)
     if threshold is not None:
         kernel, bias = network.get_weights()
-        network.set_weights([kernel, bias - np.asarray(split.x_validation)[threshold] @ kernel])
+        each = np.asarray(split.x_validation)[threshold] @ kernel
+        # All as probable as the first, or with more than two the first two, and the others never.
+        rare = np.where(np.arange(len(each)) < 2, 0.0, -50.0).astype(np.float32)
+        network.set_weights([kernel, bias - each + rare])
     raw = np.asarray(plain.outputs(network, split.x_validation))
     return Network(network.get_weights(), raw, readings.validation(split, raw))
 

@@ -18,6 +18,7 @@ from tuner.trainers import processes, weights
 from tuner.trainers.work import Work
 from tuner.trial import Objective, Result, State, Trial
 
+PICTURES = ("optimisation-history", "importance", "learning-curves", "confusion")
 TRIAL = Trial(3, {"layers": 0}, 7, 1)
 
 
@@ -56,6 +57,7 @@ def test_one_that_prepared_itself_packs_the_same_and_goes_on_after_a_refusal(
         assert packer.pack(order, tmp_path / "other", lambda: False) == wanted
     assert not (tmp_path / "none").exists()
     assert files(tmp_path / "other") == files(tmp_path / "one")
+    assert files(tmp_path / "one").keys() >= {f"plots/{name}.png" for name in PICTURES}
     assert [baseline.name for baseline in wanted.baselines] == ["majority class", "logistic regression"]
     assert not multiprocessing.active_children()
 
