@@ -17,12 +17,12 @@ PACKAGE = Path(__file__).parent.parent / "tuner"
 # The files that lie in `tuner/` itself form a room for each level; a folder is a room of its own.
 LEVELS: Mapping[int, str] = {
     0: "errors quiet versions",
-    1: "trial parameters space tunables metrics home wording",
+    1: "trial parameters rules counting space tunables metrics home wording",
     2: "study sections entries strict",
     3: "data models drivers trackers ledger",
     4: "trainers",
     5: "watch search opening conclusion packaging evaluate plots export replay deletion report live tables"
-    " table_formats inferring drafting",
+    " table_formats inferring looks drafting",
     6: "service",
     7: "cli",
 }
@@ -43,7 +43,7 @@ ROOMS: Mapping[str, str] = {
     "rich": "report cli live",
 }
 # Modules that every command imports, or that stand between a person and an error message.
-LIGHT = "errors trial parameters space tunables metrics home study sections entries strict wording evaluate plots cli"
+LIGHT = "errors trial parameters rules counting space tunables metrics home study sections entries strict wording evaluate plots cli"
 HEAVY = {"numpy", "pandas", "sklearn", "scipy", "matplotlib", "tensorflow", "keras", "mlflow", "optuna", "sqlalchemy"}
 
 
