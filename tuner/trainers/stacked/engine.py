@@ -15,7 +15,7 @@ import tensorflow as tf
 from tuner.data.classes import weights_of_classes
 from tuner.data.split import Split
 from tuner.metrics import Array
-from tuner.models import dense
+from tuner.models import layers
 from tuner.trainers import readings
 from tuner.trainers.stacked import Epoch, Key, dropout, key_of
 from tuner.trainers.stacked.cache import programs
@@ -190,12 +190,12 @@ def initial(lane: Lane, split: Split) -> dict[str, dict[str, Array]]:
     for layer in range(1, lane.depth + 1):
         units = lane.units(layer)
         kernel = np.zeros((rows.features if layer == 1 else width, width), np.float32)
-        drawn = dense.initializer(str(setting(values, "initializer", layer)), seed, layer)
+        drawn = layers.initializer(str(setting(values, "initializer", layer)), seed, layer)
         kernel[:before, :units] = drawn((before, units))
         made[f"kernel_{layer}"] = kernel
         before = units
     last = np.zeros((width if depth else rows.features, rows.outputs), np.float32)
-    last[:before] = dense.initializer("glorot_uniform", seed, lane.depth + 1)((before, rows.outputs))
+    last[:before] = layers.initializer("glorot_uniform", seed, lane.depth + 1)((before, rows.outputs))
     made["kernel"] = last
     normalises = "batch_norm" in lane.plan.traits.switches
     ones = np.ones((depth, 1, width), np.float32)
