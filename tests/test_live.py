@@ -1,4 +1,4 @@
-"""What a search shows while it runs, off a terminal: a line a trial."""
+"""What a search shows while it runs: a line a trial off a terminal, and what it waits for in one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from tuner.live import Lines
-from tuner.trial import Objective, Result, State, Trial
+from tuner.live import Lines, Screen
+from tuner.trial import Objective, Report, Result, State, Trial
 
 DEEP = {"layers": 9, "optimizer": "adadelta", "learning_rate": 0.00311} | {f"units_{n}": 128 for n in range(1, 10)}
 ERROR = "ValueError: " + "a long reason " * 20
@@ -37,3 +37,27 @@ def test_a_line_has_what_goes_into_a_hundred_columns_and_always_the_best(lines: 
 def test_why_a_trial_failed_is_told_in_full(lines: Lines) -> None:
     lines.told(Result(Trial(7, DEEP, 0, 50), State.FAILED, None, error=f"Traceback\n{ERROR}"))
     assert said(lines) == [f"[1/100] trial 7 failed: {ERROR.strip()}"]
+
+
+def test_trials_that_are_long_in_starting_are_said_to_wait_for_their_program() -> None:
+    now = [100.0]
+    screen = Screen(Console(file=StringIO(), width=120), clock=lambda: now[0])
+
+    def waits() -> list[str]:
+        with screen.console.capture() as shown:
+            screen.console.print(screen)
+        return [line.strip() for line in shown.get().splitlines() if "compiled" in line]
+
+    why = "a program that is new is compiled first, and kept for later searches"
+    screen.asked(Trial(0, DEEP, 0, 50))
+    now[0] = 102.0
+    screen.asked(Trial(1, DEEP, 0, 50))
+    assert waits() == []
+    now[0] = 104.0
+    assert waits() == [f"1 trial starting for 4 s: {why}"]
+    now[0] = 112.0
+    assert waits() == [f"2 trials starting for 12 s: {why}"]
+    screen.reported([Report(0, 1, {"val_accuracy": 0.5})], set())
+    assert waits() == [f"1 trial starting for 10 s: {why}"]
+    screen.retrained(Result(Trial(1, DEEP, 0, 50), State.FAILED, None, error="x"))
+    assert waits() == []

@@ -76,6 +76,8 @@ class Tally:
         return (time.monotonic() - self.since) / done * max(self.total - self.results, 0)
 
 
+# Seconds within which a trial whose program is there has ended its first epoch, as a rule.
+_AT_ONCE = 3.0
 # What a log or a mail shows of a line without folding it.
 _COLUMNS = 100
 
@@ -109,9 +111,10 @@ class Lines(Watch):
 class Screen(Watch):
     """Progress, the trials in training with their epoch, the best so far, and failures."""
 
-    def __init__(self, console: Console) -> None:
-        self.console, self.tally = console, Tally()
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self.console, self.tally, self._clock = console, Tally(), clock
         self.running: dict[int, tuple[Trial, Report | None]] = {}
+        self._begun: dict[int, float] = {}  # when each trial was asked for that has not ended an epoch
         self.recent: list[Result] = []
         self.progress = Progress(
             TextColumn("[bold]{task.description}"),
@@ -132,14 +135,17 @@ class Screen(Watch):
 
     def asked(self, trial: Trial) -> None:
         self.running[trial.number] = (trial, None)
+        self._begun[trial.number] = self._clock()
 
     def reported(self, reports: Sequence[Report], stopped: set[int]) -> None:
         for report in reports:
+            self._begun.pop(report.trial, None)
             if report.trial in self.running:
                 self.running[report.trial] = (self.running[report.trial][0], report)
 
     def retrained(self, result: Result) -> None:
         self.running.pop(result.trial.number, None)
+        self._begun.pop(result.trial.number, None)
 
     def told(self, result: Result) -> None:
         self.retrained(result)
@@ -158,6 +164,8 @@ class Screen(Watch):
         parts: list[RenderableType] = [self.progress]
         if self.running or self.recent:
             parts.append(self._trials())
+        if starting := self._starting():
+            parts.append(Text(starting, style="dim"))
         best = self.tally.best
         if best is not None and self.tally.objective is not None:
             text = Text(f"best {self.tally.objective.metric} {wording.score(best.score)} ", style="bold green")
@@ -166,6 +174,16 @@ class Screen(Watch):
         if counts := wording.states(self.tally.states):
             parts.append(Text(counts, style="dim"))
         return Group(*parts)
+
+    def _starting(self) -> str:
+        """Why nothing seems to happen, where trials have been starting for longer than they take with a program."""
+        waits = [waited for begun in self._begun.values() if (waited := self._clock() - begun) > _AT_ONCE]
+        if not waits:
+            return ""
+        return (
+            f"{wording.count(len(waits), 'trial')} starting for {wording.duration(max(waits))}: "
+            "a program that is new is compiled first, and kept for later searches"
+        )
 
     def _trials(self) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
