@@ -155,6 +155,19 @@ def test_studies_lists_those_that_are_shipped(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_study_that_cannot_be_read_is_told_below_the_list(tmp_path: Path) -> None:
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "broken.toml").write_text('[data]\nsource = "x.csv"\n[space]\nactivation = "rellu"\n')
+    table, _, below = tuner("studies", folder=tmp_path).stdout.partition("\n\n")
+    (row,) = [line for line in table.splitlines() if line.startswith("broken")]
+    assert row.rstrip().endswith("cannot be read, see below")
+    assert max(len(line.rstrip()) for line in table.splitlines()) < 100
+    assert below.startswith(
+        "studies/broken.toml: space.activation: unknown value 'rellu'. Did you mean 'relu'? Known: "
+    )
+    assert "rellu" not in table
+
+
 def test_schema_is_json(tmp_path: Path) -> None:
     told = tuner("schema", folder=tmp_path)
     assert "learning_rate" in json.loads(told.stdout)["properties"]["space"]["properties"]

@@ -124,10 +124,11 @@ def search(
         outcome = run(
             loaded, home, watch, number=number, fresh=fresh, workers=workers or cores(), stop=stopped.asked, late=limit
         )
+    shown = report.load_search(home, outcome.label)
     if as_json:
-        click.echo(json.dumps(report.outcome_json(outcome), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(report.outcome_json(outcome, shown), indent=2, ensure_ascii=False))
     else:
-        report.print_outcome(outcome, _same_command())
+        report.print_outcome(outcome, shown, _same_command())
     if outcome.ended == "stopped":
         sys.exit(stopped.code)
 

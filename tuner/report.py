@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,7 +18,7 @@ from tuner import wording
 from tuner.errors import StudyError
 from tuner.evaluate import Verdict
 from tuner.home import Home, names
-from tuner.ledger import Ledger, Search
+from tuner.ledger import Ledger, Search, holder
 from tuner.metrics import Task
 from tuner.study import Study, from_document, load
 from tuner.trial import Objective, Result, State, Trial, Value
@@ -38,19 +41,37 @@ class Shown:
     study: Study
     objective: Objective
     results: list[Result]
+    retakes: list[Result]
     waiting: list[Trial]
     runs: dict[int, str]
     verdict: Verdict | None
+    owner: Mapping[str, Any] | None = None  # host, pid and since of the process that searches at this moment
 
     @property
     def ranked(self) -> list[Result]:
         return self.objective.ranked(self.results)
 
+    @property
+    def champion(self) -> int | None:
+        return self.verdict.champion if self.verdict else None
+
+    @property
+    def counts(self) -> Mapping[State, int]:
+        return Counter(result.state for result in self.results)
+
+    @property
+    def fresh(self) -> dict[int, float]:
+        """The mean of the scores that a finalist got with fresh seeds, by number; none where one of them has none."""
+        scores: dict[int, list[float | None]] = {}
+        for again in self.retakes:
+            scores.setdefault(again.trial.number, []).append(again.score if again.state is State.COMPLETE else None)
+        return {number: fmean(s for s in each if s is not None) for number, each in scores.items() if None not in each}
+
 
 def load_search(home: Home, name: str) -> Shown:
     """Raises LedgerError where nothing was searched under that name."""
     ledger, search = Ledger.lookup(home, name)
-    return _shown(ledger, search)
+    return replace(_shown(ledger, search), owner=holder(ledger, search))
 
 
 def _shown(ledger: Ledger, search: Search) -> Shown:
@@ -60,6 +81,7 @@ def _shown(ledger: Ledger, search: Search) -> Shown:
         study=study,
         objective=study.objective_for(Task(search.data["task"])),
         results=ledger.results(search),
+        retakes=ledger.retakes(search),
         waiting=ledger.waiting(search),
         runs=ledger.runs(search),
         verdict=Verdict.from_json(search.verdict) if search.verdict else None,
@@ -71,26 +93,39 @@ def print_search(shown: Shown, top: int) -> None:
     console = _console()
     search, ranked = shown.search, shown.ranked
     begun = time.strftime("%d %B %Y, %H:%M", time.localtime(search.created))
-    counts = {state: sum(r.state is state for r in shown.results) for state in State}
     console.print(f"[bold]{search.label}[/] {escape(shown.study.title)}", soft_wrap=True)
     console.print(
         f"begun {begun} · {search.data['name']}, {search.data['rows']} rows · {len(shown.results)} of "
-        f"{shown.study.search.trials} trials: {wording.states(counts) or 'none yet'}",
+        f"{shown.study.search.trials} trials: {wording.states(shown.counts) or 'none yet'}",
         style="dim",
         soft_wrap=True,
     )
+    if shown.owner is not None:
+        console.print(_running(shown.owner), style="green", soft_wrap=True)
     if ranked:
         console.print()
         console.print(_leaderboard(shown, ranked[:top]))
         if len(ranked) > top:
             console.print(f"… {len(ranked) - top} more; --top {len(ranked)} shows all", style="dim")
+        if shown.verdict is not None:
+            console.print(f"★ the champion{', of the best mean with fresh seeds' if shown.fresh else ''}", style="dim")
     console.print()
     if shown.verdict is not None:
         _print_verdict(console, shown.verdict)
         run = shown.runs.get(shown.verdict.champion, "not written yet")
         console.print(f"MLflow runs: champion {run}, search {search.run or 'not written yet'}", style="dim")
+    elif shown.owner is not None:
+        console.print("No champion yet: it is named when the search ends")
     else:
-        console.print(f"No champion yet. Go on with: tuner search {search.study}")
+        console.print(f"No champion yet. Go on with: tuner search {search.label}")
+
+
+def _running(owner: Mapping[str, Any]) -> str:
+    """`running since 12:03 (process 123)`, with the day and the machine where they are not those of here and now."""
+    since = time.localtime(owner["since"])
+    day = "" if time.strftime("%F", since) == time.strftime("%F") else time.strftime("%d %B, ", since)
+    where = "" if owner["host"] == socket.gethostname() else f" on {owner['host']}"
+    return f"running since {day}{time.strftime('%H:%M', since)} (process {owner['pid']}{where})"
 
 
 def _leaderboard(shown: Shown, ranked: list[Result]) -> Table:
@@ -98,15 +133,19 @@ def _leaderboard(shown: Shown, ranked: list[Result]) -> Table:
     table.add_column("", justify="right", style="dim")
     table.add_column("trial", justify="right")
     table.add_column(shown.objective.metric, justify="right")
+    fresh = shown.fresh
+    if fresh:
+        table.add_column("fresh seeds", justify="right")
     table.add_column("epoch", justify="right")
     table.add_column("seconds", justify="right")
     table.add_column("values", overflow="fold", ratio=1)
     for place, result in enumerate(ranked, 1):
-        champion = shown.verdict is not None and result.trial.number == shown.verdict.champion
+        champion = result.trial.number == shown.champion
         table.add_row(
-            str(place),
+            f"★ {place}" if champion else str(place),
             str(result.trial.number),
             wording.score(result.score),
+            *([wording.score(fresh[result.trial.number]) if result.trial.number in fresh else ""] if fresh else []),
             f"{result.best_epoch}/{len(result.history)}",
             f"{result.seconds:.1f}",
             escape(wording.values(result.trial.values)),
@@ -166,16 +205,14 @@ _ENDS = {
 }
 
 
-def print_outcome(outcome: Outcome, resume: str) -> None:
+def print_outcome(outcome: Outcome, shown: Shown, resume: str) -> None:
     """What a search found and what to type next; `resume` is the command that goes on with one that was stopped."""
     console = _console()
     if outcome.verdict is None:
         console.print(f"{outcome.label} is stopped. Go on with: {resume}", soft_wrap=True)
         return
     console.print()
-    console.print(
-        f"[bold]{outcome.label}[/]: {_ENDS[outcome.ended]} ({wording.count(outcome.verdict.trials, 'trial')})"
-    )
+    console.print(f"[bold]{outcome.label}[/]: {_ENDS[outcome.ended]} ({wording.tally(shown.counts)})", soft_wrap=True)
     _print_verdict(console, outcome.verdict)
     console.print()
     console.print("next:")
@@ -188,17 +225,18 @@ def print_outcome(outcome: Outcome, resume: str) -> None:
         console.print(f"  {command:<36} {what}", soft_wrap=True)
 
 
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
+def outcome_json(outcome: Outcome, shown: Shown) -> dict[str, Any]:
     return {
         "search": outcome.label,
         "ended": outcome.ended,
+        "trials": {state.value: count for state, count in shown.counts.items()},
         "verdict": outcome.verdict.to_json() if outcome.verdict else None,
     }
 
 
 def search_json(shown: Shown) -> dict[str, Any]:
     """Everything that `tuner show` knows, every trial included, best first."""
-    ranked = shown.ranked
+    ranked, fresh = shown.ranked, shown.fresh
     others = [result for result in shown.results if result not in ranked]
     return {
         "search": shown.search.label,
@@ -206,13 +244,21 @@ def search_json(shown: Shown) -> dict[str, Any]:
         "data": dict(shown.search.data),
         "objective": {"metric": shown.objective.metric, "goal": shown.objective.goal},
         "run": shown.search.run,
+        "running": dict(shown.owner) if shown.owner else None,
         "verdict": shown.verdict.to_json() if shown.verdict else None,
         "waiting": [trial.number for trial in shown.waiting],
         "trials": [
             {
                 "number": result.trial.number,
+                "champion": result.trial.number == shown.champion,
                 "state": result.state.value,
                 "score": result.score,
+                "fresh": fresh.get(result.trial.number),
+                "retakes": [
+                    {"seed": again.trial.seed, "state": again.state.value, "score": again.score}
+                    for again in shown.retakes
+                    if again.trial.number == result.trial.number
+                ],
                 "best_epoch": result.best_epoch,
                 "epochs": len(result.history),
                 "seconds": round(result.seconds, 3),
@@ -273,10 +319,12 @@ def print_studies(rows: list[Overview]) -> None:
         table.add_column(name, no_wrap=name in ("study", "trials"), overflow="fold")
     for row in rows:
         if row.problem:
-            table.add_row(row.name, f"[red]{escape(row.problem)}[/]", "", "", "")
+            table.add_row(row.name, "[red]cannot be read, see below[/]", "", "", "")
             continue
         trials = f"{row.done}/{row.total}" + (f", {row.searches} searches" if row.searches > 1 else "")
         table.add_row(f"[bold]{row.name}[/]", escape(row.title), escape(row.data), trials, row.best)
     console.print(table)
+    for problem in [row.problem for row in rows if row.problem]:
+        console.print(f"\n[red]{escape(problem)}[/]", soft_wrap=True)
     if not any(row.done for row in rows):
         console.print("\nbegin with: tuner search diabetes", style="dim")

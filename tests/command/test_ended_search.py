@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command.typed import begun, shown, tuner, wait_until_gone
+from tests.command.typed import begun, ledger, shown, tuner, wait_until_gone
 
 
 def test_a_search_says_a_line_a_trial_and_what_it_found(home: Path) -> None:
@@ -42,6 +42,35 @@ def test_show_has_every_trial_and_the_champion_among_the_completed(home: Path) -
     for trial in told["trials"]:
         assert ("momentum" in trial["values"]) == (trial["values"]["optimizer"] == "sgd")
         assert ("units_2" in trial["values"]) == (trial["values"]["layers"] == 2)
+
+
+def test_show_marks_the_champion_and_has_the_fresh_scores_of_the_finalists(home: Path) -> None:
+    told = shown(home)
+    again = {trial["number"]: trial for trial in told["trials"] if trial["retakes"]}
+    scores = ledger(home, "select number, seed, state, score from retakes order by number, retake")
+    assert len(scores) == 4
+    assert [
+        (n, each["seed"], each["state"], each["score"]) for n in sorted(again) for each in again[n]["retakes"]
+    ] == scores
+    for number, trial in again.items():
+        assert trial["fresh"] == pytest.approx(sum(score for n, *_, score in scores if n == number) / 2)
+    champion = told["verdict"]["champion"]
+    assert [trial["number"] for trial in told["trials"] if trial["champion"]] == [champion]
+    assert told["running"] is None
+    table = tuner(home, "show", "small")
+    rows = dict(re.findall(r"^((?:★ |  )\d) +(\d) ", table, re.MULTILINE))
+    assert [number for place, number in rows.items() if place.startswith("★")] == [str(champion)]
+    for number, trial in again.items():
+        assert re.search(rf"^[★ ] \d +{number} +{trial['score']:.4f} +{trial['fresh']:.4f} ", table, re.MULTILINE)
+    assert "running since" not in table
+
+
+def test_the_last_line_counts_what_did_not_complete(home: Path) -> None:
+    states = [trial["state"] for trial in shown(home)["trials"]]
+    pruned = f", {states.count('pruned')} pruned" if "pruned" in states else ""
+    assert f"small@1: all trials are done (6 trials{pruned})\n" in (home / "said").read_text()
+    told = json.loads(tuner(home, "search", "small", "--json"))["trials"]
+    assert told == {state: states.count(state) for state in states}
 
 
 def test_the_same_command_again_says_that_it_is_done_and_looks_no_second_time(home: Path) -> None:

@@ -41,12 +41,18 @@ def test_of_two_searches_at_once_one_runs_and_the_other_says_which(tmp_path: Pat
         first, second = (one, other) if one.poll() is None else (other, one)
         refused, _ = second.communicate()
         wait_for(first, f"[1/{ENDLESS}] trial ")
+        during, owner = tuner(folder, "show", "small"), shown(folder)["running"]
         first.send_signal(signal.SIGINT)
         said, _ = first.communicate()
     assert (first.returncode, second.returncode) == (130, 2), said + refused
     assert f"error: small@1 is being searched by process {first.pid} on " in refused
     assert "Traceback" not in refused
     assert not re.search(r"^\[\d+/", refused, re.MULTILINE)
+    assert re.search(rf"^running since \d\d:\d\d \(process {first.pid}\)$", during, re.MULTILINE)
+    assert "Go on with" not in during
+    assert owner["pid"] == first.pid
+    assert shown(folder)["running"] is None
+    assert "No champion yet. Go on with: tuner search small@1" in tuner(folder, "show", "small")
     assert [search["search"] for search in (shown(folder), shown(folder, "small@1"))] == ["small@1"] * 2
     assert len(told(folder)) == 1 + len(re.findall(rf"^\[\d+/{ENDLESS}\] trial ", said, re.MULTILINE))
     assert "RUNNING" not in statuses(folder)

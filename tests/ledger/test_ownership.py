@@ -19,7 +19,7 @@ import pytest
 
 from tuner.errors import LedgerError
 from tuner.home import Home
-from tuner.ledger import Ledger, own
+from tuner.ledger import Ledger, holder, own
 from tuner.trial import Batch, Report, Result, State, Trial
 
 # Says that it is ready; at a line from us begins or finds the search, owns it, says so, and waits for the next line.
@@ -116,6 +116,20 @@ def test_a_second_owner_is_told_who_the_first_is_until_a_kill(tmp_path: Path) ->
             assert owned.search.owner["pid"] == os.getpid()
             assert abs(owned.search.owner["since"] - time.time()) < 3600
     ledger.close()
+
+
+def test_a_search_has_a_holder_while_it_is_owned_and_a_look_makes_nothing(tmp_path: Path) -> None:
+    ledger = Ledger(Home(tmp_path))
+    search = ledger.create("wine", {}, {})
+    assert holder(ledger, search) is None
+    assert not ledger.home.search("wine@1").exists()
+    with own(ledger, search):
+        held = holder(ledger, search)
+        assert held is not None
+        assert (held["pid"], held["host"]) == (os.getpid(), socket.gethostname())
+    assert holder(ledger, ledger.get("wine@1")) is None
+    with own(ledger, search):
+        pass
 
 
 def test_an_older_owner_cannot_write(tmp_path: Path) -> None:

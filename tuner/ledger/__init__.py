@@ -6,7 +6,7 @@ reported while it trained is written with its outcome only: a trial without one 
 and gives the same reports. A verdict of the judge is written at once, because it stands even then.
 """
 
-from tuner.ledger.owner import Owned, own
+from tuner.ledger.owner import Owned, holder, own
 from tuner.ledger.reading import Ledger, Search
 
-__all__ = ["Ledger", "Owned", "Search", "own"]
+__all__ = ["Ledger", "Owned", "Search", "holder", "own"]

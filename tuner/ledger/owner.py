@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -46,7 +47,7 @@ def own(ledger: Ledger, search: Search) -> Iterator[Owned]:
     """
     folder = ledger.home.search(search.label)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "owner.lock", blocking=False)
+    lock = _lock(folder)
     try:
         # Taken and written down in one go, so that whoever comes second reads of the first, not of the one before.
         with file.lock(ledger.home.ledger):
@@ -60,11 +61,30 @@ def own(ledger: Ledger, search: Search) -> Iterator[Owned]:
         lock.release()
 
 
+def holder(ledger: Ledger, search: Search) -> Mapping[str, Any] | None:
+    """Who holds a search at this moment: its host, pid, and since when; None where nobody does."""
+    folder = ledger.home.search(search.label)
+    if not folder.is_dir():
+        return None
+    try:
+        # As `own` takes it, so that nobody who begins now is refused because of a look.
+        with file.lock(ledger.home.ledger), _lock(folder):
+            return None
+    except Timeout:
+        return (ledger.find(search.label) or search).owner
+    except OSError:
+        return None  # a folder in which one may only read has no owner of ours
+
+
+def _lock(folder: Path) -> FileLock:
+    return FileLock(folder / "owner.lock", blocking=False)
+
+
 def _held(ledger: Ledger, search: Search) -> str:
-    holder = (ledger.find(search.label) or search).owner or {}
-    since = time.strftime("%H:%M:%S on %d %B", time.localtime(holder.get("since", time.time())))
+    owner = (ledger.find(search.label) or search).owner or {}
+    since = time.strftime("%H:%M:%S on %d %B", time.localtime(owner.get("since", time.time())))
     return (
-        f"{search.label} is being searched by process {holder.get('pid', '?')} on {holder.get('host', '?')} since "
+        f"{search.label} is being searched by process {owner.get('pid', '?')} on {owner.get('host', '?')} since "
         f"{since}. Wait for it, stop it there with Ctrl-C, or begin another beside it with --fresh"
     )
 
