@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "tuner"
 LEVELS: Mapping[int, str] = {
     0: "errors quiet versions",
     1: "trial parameters rules counting space tunables metrics home wording",
-    2: "study sections entries strict",
+    2: "study sections entries rule_entries strict",
     3: "data models drivers trackers ledger",
     4: "trainers",
     5: "watch search opening conclusion packaging evaluate plots export replay deletion report live tables"
@@ -43,7 +43,10 @@ ROOMS: Mapping[str, str] = {
     "rich": "report cli live",
 }
 # Modules that every command imports, or that stand between a person and an error message.
-LIGHT = "errors trial parameters rules counting space tunables metrics home study sections entries strict wording evaluate plots cli"
+LIGHT = (
+    "errors trial parameters rules counting space tunables metrics home study sections entries rule_entries strict"
+    " wording evaluate plots cli"
+)
 HEAVY = {"numpy", "pandas", "sklearn", "scipy", "matplotlib", "tensorflow", "keras", "mlflow", "optuna", "sqlalchemy"}
 
 

@@ -176,7 +176,8 @@ def test_the_shipped_studies(path: Path) -> None:
 def test_every_key_of_the_schema_has_a_description_and_is_allowed_alone() -> None:
     made = study.schema()
     tables = [made, *made["$defs"].values(), made["properties"]["space"]]
-    tables += [kind for entry in made["properties"]["space"]["properties"].values() for kind in entry["anyOf"]]
+    *entries, rules = made["properties"]["space"]["properties"].values()
+    tables += [*(kind for entry in entries for kind in entry["anyOf"]), rules["items"]]
     for table in (table for table in tables if "properties" in table):
         assert table["additionalProperties"] is False
         for key, about in table["properties"].items():
@@ -200,6 +201,9 @@ def test_the_schema_knows_the_sections_and_words() -> None:
         space("units = { int = [8, 16], stepp = 3 }"),
         space("activation = 'rellu'"),
         space("batch_size = { int = [8, 16], each = 'layers' }"),
+        space("units = 8\nrules = [{ if = { units = 8 } }]"),
+        space("units = 8\nrules = [{ if = { units = 8 }, then = { activation = 'rellu' } }]"),
+        space("units = 8\nrules = [{ if = { units = { mini = 8 } }, then = { activation = 'relu' } }]"),
         with_("search", "sampler = 'tpee'"),
         with_("search", "trials = 'a'"),
         with_("objective", "metric = 'accuracy'"),
@@ -227,6 +231,8 @@ def _violations(value: Any, rule: Mapping[str, Any], root: Mapping[str, Any]) ->
             elif not others:
                 yield f"{key} is unknown"
         yield from (f"{key} is missing" for key in rule.get("required", ()) if key not in value)
+    for below in value if isinstance(value, list) else ():
+        yield from _violations(below, rule.get("items", {}), root)
 
 
 def _is_a(kind: str, value: Any) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
+from tuner import rule_entries
 from tuner.errors import nearest
 from tuner.parameters import Choice, Condition, Float, Int, Parameter, describe, spelled
+from tuner.rules import Rule, place
 from tuner.space import Space
 from tuner.strict import Scalar, Section, got, problems, refused
 from tuner.trial import Value
@@ -66,33 +68,46 @@ def parse(given: object) -> Space:
     """The space of a `[space]` table; for pydantic, which is told of everything that is wrong in it at once."""
     if not isinstance(given, dict):
         raise ValueError(f"expected a table of parameters, got {got(given)}")
-    if not given:
+    entries = {name: entry for name, entry in given.items() if name != "rules"}
+    if not entries:
         raise ValueError(f"expected at least one parameter. Known: {', '.join(TUNABLES)}")
     lines: list[str] = []
     sound: list[Parameter] = []
-    for name, entry in given.items():
+    for name, entry in entries.items():
         try:
             sound.append(_parameter(name, entry))
         except ValidationError as error:
             lines += [f"{name}.{line}" for line in problems(error, Entry)]
         except ValueError as error:
             lines.append(f"{name}: {error}")
-    unsound = set(given) - {parameter.name for parameter in sound}
+    unsound = set(entries) - {parameter.name for parameter in sound}
+    # What refers to an unsound entry cannot be judged before that is mended.
+    for parameter in list(sound):
+        if unsound & {parameter.each, *dict(parameter.when)}:
+            sound.remove(parameter)
+            unsound.add(parameter.name)
+    rules = _rules(given.get("rules", []), sound, unsound, lines)
     try:
-        # What refers to an unsound entry cannot be judged before that is mended.
-        for parameter in list(sound):
-            if unsound & {parameter.each, *dict(parameter.when)}:
-                sound.remove(parameter)
-                unsound.add(parameter.name)
-        space = Space(tuple(sound))
+        space = Space(tuple(sound), tuple(rules))
     except ValueError as error:
         lines += str(error).split("\n")
     named = {parameter.name: parameter for parameter in sound}
-    lines += _idle(named, unsound)
+    lines += _idle(named, rules, unsound)
     lines += _clipped_twice(named)
     if lines:
         raise refused(lines)
     return space
+
+
+def _rules(given: object, sound: list[Parameter], unsound: set[str], lines: list[str]) -> list[Rule]:
+    """The rules that can be judged; what only they set is put to the sound parameters, and what is wrong to lines."""
+    before = len(lines)
+    found = [rule for rule in rule_entries.read(given, lines) if not unsound & {*dict(rule.when), *dict(rule.then)}]
+    for each in rule_entries.ruled(found, {parameter.name: parameter for parameter in sound}):
+        lines += [each] if isinstance(each, str) else []
+        sound += [each] if isinstance(each, Parameter) else []
+    # What one rule sets may be what another looks at.
+    return found if len(lines) == before else []
 
 
 def _parameter(name: str, entry: object) -> Parameter:
@@ -156,21 +171,34 @@ def _check_meaning(parameter: Parameter, tunable: Tunable) -> None:
         )
 
 
-def _idle(named: Mapping[str, Parameter], unsound: set[str]) -> Iterator[str]:
+def _idle(named: Mapping[str, Parameter], rules: Sequence[Rule], unsound: set[str]) -> Iterator[str]:
     """A parameter that the chosen optimizer or schedule ignores must not be in the record of the trial."""
     for name, parameter in named.items():
         if (only := TUNABLES[name].only) is None or only[0] in unsound:
             continue
         other, known = only
-        wanted = dict(parameter.when).get(other, _possible(other, named.get(other)))
-        if idle := [str(word) for word in wanted if word not in known]:
-            words = " or ".join(f'"{word}"' for word in known)
-            yield f"{name}: {idle[0]} has none; say when = {{ {other} = … }} with {words} for it"
+        for where, given in _givens(parameter, rules):
+            wanted = given.get(other, _possible(other, named.get(other)))
+            if idle := [str(word) for word in wanted if word not in known]:
+                words = " or ".join(f'"{word}"' for word in known)
+                say = "if" if parameter.ruled else "when"
+                yield f"{where}: {idle[0]} has none; say {say} = {{ {other} = … }} with {words} for it"
+
+
+def _givens(parameter: Parameter, rules: Sequence[Rule]) -> Iterator[tuple[str, Mapping[str, tuple[Value, ...]]]]:
+    """What must hold where a parameter is active, a case each, with what a message calls it."""
+    if not parameter.ruled:
+        yield parameter.name, dict(parameter.when)
+        return
+    for i, rule in enumerate(rules, start=1):
+        if parameter.name in dict(rule.then):
+            given = {name: wanted.options for name, wanted in rule.when if wanted.options is not None}
+            yield f"{place(i)}.then.{parameter.name}", given
 
 
 def _possible(name: str, parameter: Parameter | None) -> tuple[Value, ...]:
     """Every value that the networks of a space may have of it: the default too, where it is not always active."""
-    default = () if parameter is not None and not parameter.when else (TUNABLES[name].default,)
+    default = () if parameter is not None and parameter.always else (TUNABLES[name].default,)
     return (*(parameter.choices() if parameter is not None else ()), *(word for word in default if word is not None))
 
 
@@ -181,8 +209,9 @@ def _clipped_twice(named: Mapping[str, Parameter]) -> Iterator[str]:
 
 
 def dump(space: Space) -> dict[str, str]:
-    """Each parameter's range, counter and conditions in words: what a change of the space is told by."""
-    return {parameter.name: _in_words(parameter) for parameter in space.parameters}
+    """Each parameter's range, counter and conditions in words, and the rules: what a change of the space is told by."""
+    words = {parameter.name: _in_words(parameter) for parameter in space.parameters if not parameter.ruled}
+    return words | ({"rules": "; ".join(str(rule) for rule in space.rules)} if space.rules else {})
 
 
 def _in_words(parameter: Parameter) -> str:
@@ -198,7 +227,10 @@ def schema() -> dict[str, Any]:
         "description": "what may vary: parameters in order, as a condition refers only upward",
         "additionalProperties": False,
         "minProperties": 1,
-        "properties": {name: _entry_schema(tunable) for name, tunable in TUNABLES.items()},
+        "properties": {
+            **{name: _entry_schema(tunable) for name, tunable in TUNABLES.items()},
+            "rules": rule_entries.schema({name: _scalar_schema(tunable) for name, tunable in TUNABLES.items()}),
+        },
     }
 
 
@@ -207,9 +239,7 @@ _JSON_TYPES = {int: "integer", float: "number", str: "string", bool: "boolean"}
 
 def _entry_schema(tunable: Tunable) -> dict[str, Any]:
     entry = Entry.model_json_schema(by_alias=True)
-    scalar: dict[str, Any] = {"type": _JSON_TYPES[tunable.kind]}
-    if tunable.words:
-        scalar["enum"] = list(tunable.words)
+    scalar = _scalar_schema(tunable)
     senseless = {int: {"float"}, float: {"int"}}.get(tunable.kind, {"int", "float", "step", "log"})
     if not tunable.per_layer:
         senseless = senseless | {"each"}
@@ -218,3 +248,8 @@ def _entry_schema(tunable: Tunable) -> dict[str, Any]:
     entry["properties"]["choice"] = {"type": "array", "items": scalar, "minItems": 1, "description": about}
     del entry["title"]
     return {"description": tunable.about, "anyOf": [entry, scalar]}
+
+
+def _scalar_schema(tunable: Tunable) -> dict[str, Any]:
+    scalar: dict[str, Any] = {"type": _JSON_TYPES[tunable.kind]}
+    return scalar | ({"enum": list(tunable.words)} if tunable.words else {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -14,13 +14,49 @@ from tuner.trial import Value
 Condition = tuple[str, tuple[Value, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which values a rule speaks of: one of the options, or the numbers from `low` to `high`, both included."""
+
+    options: tuple[Value, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def __contains__(self, value: object) -> bool:
+        if self.options is not None and not among(self.options, value):
+            return False
+        if self.low is None and self.high is None:
+            return True
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and _between(value, self.low, self.high)  # type: ignore[arg-type]
+
+    def __str__(self) -> str:
+        if self.options is not None:
+            return spelled(self.options)
+        ends = (("at least", self.low), ("at most", self.high))
+        return " and ".join(f"{words} {end}" for words, end in ends if end is not None)
+
+
+def _between(value: float, low: float | None, high: float | None) -> bool:
+    return (low is None or low <= value) and (high is None or value <= high)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter(ABC):
-    """What every kind of parameter has: a name, the counter that repeats it, and when it is active."""
+    """What every kind of parameter has: a name, the counter that repeats it, and when it is active.
+
+    A `ruled` one is active only where a rule says something of it.
+    """
 
     name: str
     each: str | None = None
     when: tuple[Condition, ...] = ()
+    ruled: bool = False
+
+    @property
+    def always(self) -> bool:
+        """Whether nothing but its counter decides that it is active."""
+        return not (self.when or self.ruled)
 
     @property
     @abstractmethod
@@ -38,6 +74,22 @@ class Parameter(ABC):
     @abstractmethod
     def choices(self) -> tuple[Value, ...]:
         """Every value, in order. Raises ValueError for a continuum."""
+
+    @abstractmethod
+    def _within(self, low: float | None, high: float | None) -> Parameter | None:
+        """What is left of it from `low` to `high`, on the same grid; None where nothing is."""
+
+    def narrowed(self, wanted: Wanted) -> Parameter | None:
+        """A parameter of the values that are wanted too; itself where all are, and None where none is."""
+        if wanted.options is None:
+            return self._within(wanted.low, wanted.high)
+        # Numbers in their own order, whatever the order in which they are wanted.
+        kept = {own: None for option in wanted.options if (own := self.own(option)) is not None and own in wanted}
+        options = tuple(sorted(kept))
+        if len(options) == self.size:
+            return self
+        parts = {"name": self.name, "each": self.each, "when": self.when, "ruled": self.ruled}
+        return Choice(options=options, **parts) if options else None  # type: ignore[arg-type]
 
     def __contains__(self, value: object) -> bool:
         return self.own(value) is not None
@@ -74,6 +126,15 @@ class Int(Parameter):
     def choices(self) -> tuple[int, ...]:
         return tuple(range(self.low, self.high + 1, self.step))
 
+    def nth(self, index: int) -> int:
+        return self.low + index * self.step
+
+    def _within(self, low: float | None, high: float | None) -> Int | None:
+        first, last = _indices(self, low, high)
+        if (first, last) == (0, self.size - 1):
+            return self
+        return None if first > last else replace(self, low=self.nth(first), high=self.nth(last))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Float(Parameter):
@@ -93,7 +154,7 @@ class Float(Parameter):
             return 1
         return None if self.step is None else int((_exact(self.high) - _exact(self.low)) / _exact(self.step)) + 1
 
-    def _on_grid(self, index: int) -> float:
+    def nth(self, index: int) -> float:
         return float(_exact(self.low) + index * _exact(self.step or 0.0))
 
     def nearest(self, value: float) -> float:
@@ -101,11 +162,11 @@ class Float(Parameter):
         kept = min(max(float(value), self.low), self.high)
         if self.size is None or self.step is None:
             return kept
-        return self._on_grid(min(round((kept - self.low) / self.step), self.size - 1))
+        return self.nth(min(round((kept - self.low) / self.step), self.size - 1))
 
     def at(self, u: float) -> float:
         if self.size is not None:
-            return self._on_grid(min(int(u * self.size), self.size - 1))
+            return self.nth(min(int(u * self.size), self.size - 1))
         if self.log:
             low, high = math.log(self.low), math.log(self.high)
             drawn = math.exp(low + u * (high - low))
@@ -122,7 +183,16 @@ class Float(Parameter):
     def choices(self) -> tuple[float, ...]:
         if self.size is None:
             raise ValueError(f"{self.name} has no step, so its values cannot be listed")
-        return tuple(self._on_grid(i) for i in range(self.size))
+        return tuple(self.nth(i) for i in range(self.size))
+
+    def _within(self, low: float | None, high: float | None) -> Float | None:
+        if self.size is not None:
+            first, last = _indices(self, low, high)
+            if (first, last) == (0, self.size - 1):
+                return self
+            return None if first > last else replace(self, low=self.nth(first), high=self.nth(last))
+        low, high = max(self.low, self.low if low is None else low), min(self.high, self.high if high is None else high)
+        return None if low > high else replace(self, low=low, high=high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +222,15 @@ class Choice(Parameter):
 
     def choices(self) -> tuple[Value, ...]:
         return self.options
+
+    def narrowed(self, wanted: Wanted) -> Choice | None:
+        kept = tuple(option for option in self.options if option in wanted)
+        if len(kept) == self.size:
+            return self
+        return replace(self, options=kept) if kept else None
+
+    def _within(self, low: float | None, high: float | None) -> Choice | None:
+        return self.narrowed(Wanted(low=low, high=high))
 
 
 def same(a: object, b: object) -> bool:
@@ -190,6 +269,14 @@ def describe(parameter: Parameter) -> str:
 def _exact(number: float) -> Fraction:
     """The decimal number that a person wrote, not the binary one next to it: 0.1 + 2 · 0.1 is 0.3 then."""
     return Fraction(repr(number))
+
+
+def _indices(parameter: Int | Float, low: float | None, high: float | None) -> tuple[int, int]:
+    """The first and the last value, counted from 0, from `low` to `high`; none where the first is after the last."""
+    size, start, step = parameter.size or 1, _exact(parameter.low), _exact(parameter.step or 1)
+    first = 0 if low is None else max(math.ceil((_exact(low) - start) / step), 0)
+    last = size - 1 if high is None else min(math.floor((_exact(high) - start) / step), size - 1)
+    return first, last
 
 
 def _check_range(low: float, high: float, step: float | None, log: bool) -> None:

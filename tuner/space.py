@@ -6,46 +6,57 @@ means. Values are flat: a parameter with `each = "layers"` becomes `units_1`, `u
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tuner.parameters import Choice, Condition, Float, Int, Parameter, among, describe, said
+from tuner.counting import count
+from tuner.parameters import Choice, Condition, Float, Int, Parameter, Wanted, among, describe, said
+from tuner.rules import Narrowing, Rule, active, left, narrowing, place
+from tuner.rules import problems as rule_problems
 from tuner.trial import Value
 
-__all__ = ["Choice", "Condition", "Float", "Int", "Parameter", "Space", "Suggest", "describe"]
+__all__ = ["Choice", "Condition", "Float", "Int", "Parameter", "Rule", "Space", "Suggest", "Wanted", "describe"]
 
 Suggest = Callable[[str, Parameter], Value]
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Ordered parameters; a condition or an `each` refers only to parameters above.
+    """Ordered parameters and the rules between them; a condition, an `each` or a rule refers only to parameters above.
 
-    Raises ValueError with one line a problem, each starting with the parameter's name and a colon.
+    Raises ValueError with one line a problem, each starting with the parameter's name, or the rule's place, and a
+    colon. Where there is none, every walk finds a value for whatever is active.
     """
 
     parameters: tuple[Parameter, ...]
+    rules: tuple[Rule, ...] = ()
+    _narrowing: Narrowing = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        problems = list(_problems(self.parameters))
-        if problems:
+        object.__setattr__(self, "_narrowing", narrowing(self.rules))
+        problems = [*_problems(self.parameters), *rule_problems(self.rules, self.parameters)]
+        # Cases can be told apart only where names mean something.
+        if problems or (problems := list(self._unreached())):
             raise ValueError("\n".join(problems))
 
     def walk(self, suggest: Suggest) -> dict[str, Value]:
         """The active values, in the space's order, as `suggest(name, parameter)` gives them.
 
-        A parameter with a single value is not asked about. Raises ValueError where a suggestion is outside its range.
+        It is handed the parameter that the rules leave, and not asked about one with a single value. Raises ValueError
+        where a suggestion is outside its range.
         """
         values: dict[str, Value] = {}
         for parameter in self.parameters:
             for name, layer in _instances(parameter, values):
-                if not _active(parameter, values, layer):
+                if not active(parameter, self._narrowing, values, layer):
                     continue
-                value = parameter.choices()[0] if parameter.size == 1 else suggest(name, parameter)
-                own = parameter.own(value)
+                narrowed = left(parameter, self._narrowing, values, layer)
+                assert narrowed is not None, f"{name}: a space was made in which nothing is left of it"
+                value = narrowed.choices()[0] if narrowed.size == 1 else suggest(name, narrowed)
+                own = narrowed.own(value)
                 if own is None:
-                    raise ValueError(f"{name}: {said(value)} is outside {describe(parameter)}")
+                    ruled = "" if narrowed is parameter else ", which is what the rules leave here"
+                    raise ValueError(f"{name}: {said(value)} is outside {describe(narrowed)}{ruled}")
                 values[name] = own
         return values
 
@@ -68,7 +79,7 @@ class Space:
     @property
     def size(self) -> int | None:
         """How many different sets of active values there are; None where a parameter is a continuum."""
-        return self._count(0, {}, None)
+        return count(self.parameters, self.rules, self._narrowing).size
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,55 +108,15 @@ class Space:
                 return
             script[-1] += 1
 
-    def _count(self, start: int, values: Mapping[str, Value], counter: str | None) -> int | None:
-        """Sets of values from parameter `start` on, given those above: of the shared parameters and all that they
-        lead to, or, where `counter` is named, of the first of its layers.
-
-        A parameter that others refer to is tried case by case; any other one only multiplies. Layers do not depend
-        on each other, so those of one counter count once, to the power of their number.
-        """
-        factor = 1
-        for i in range(start, len(self.parameters)):
-            parameter = self.parameters[i]
-            if parameter.each != counter or not _active(parameter, values, 1):
-                continue
-            if self._is_referred_to(parameter):
-                key = parameter.name if counter is None else f"{parameter.name}_1"
-                counts = [(n, self._count(i + 1, {**values, key: case}, counter)) for case, n in self._cases(parameter)]
-                found = [n * count for n, count in counts if count is not None]
-                return factor * sum(found) if len(found) == len(counts) else None
-            if parameter.size is None:
-                return None
-            factor *= parameter.size
-        if counter is None:
-            for name in dict.fromkeys(p.each for p in self.parameters if p.each is not None and p.each in values):
-                layers = int(values[name])
-                count = self._count(0, values, name) if layers else 1
-                if count is None:
-                    return None
-                factor *= count**layers
-        return factor
-
-    def _is_referred_to(self, parameter: Parameter) -> bool:
-        return any(
-            p.each == parameter.name or any(name == parameter.name for name, _ in p.when) for p in self.parameters
-        )
-
-    def _cases(self, parameter: Parameter) -> list[tuple[Value, int]]:
-        """One value of each kind that other parameters tell apart, and how many values are of its kind."""
-        if any(p.each == parameter.name for p in self.parameters):
-            return [(value, 1) for value in parameter.choices()]
-        conditions = [wanted for p in self.parameters for name, wanted in p.when if name == parameter.name]
-        named: tuple[Value, ...] = ()
-        cases: dict[tuple[bool, ...], tuple[Value, int]] = {}
-        for value in (value for wanted in conditions for value in wanted):
-            if not among(named, value):
-                named = (*named, value)
-                kind = tuple(among(wanted, value) for wanted in conditions)
-                cases[kind] = (value, cases.get(kind, (value, 0))[1] + 1)
-        # Not a number stands for the values that no condition names: it equals none of them.
-        rest = (parameter.size or 0) - len(named)
-        return [*cases.values(), *([(math.nan, rest)] if rest else [])]
+    def _unreached(self) -> Iterator[str]:
+        """Where the rules leave nothing, and rules that no set of values ever meets."""
+        if not self.rules:
+            return
+        counted = count(self.parameters, self.rules, self._narrowing)
+        yield from counted.empty.values()
+        for i, rule in enumerate(self.rules, start=1):
+            if not counted.empty and rule not in counted.held:
+                yield f"{place(i)}: it never holds where what it sets is active ({rule}); leave it out"
 
 
 def _instances(parameter: Parameter, values: Mapping[str, Value]) -> list[tuple[str, int | None]]:
@@ -154,15 +125,6 @@ def _instances(parameter: Parameter, values: Mapping[str, Value]) -> list[tuple[
         return [(parameter.name, None)]
     layers = int(values.get(parameter.each, 0))
     return [(f"{parameter.name}_{layer}", layer) for layer in range(1, layers + 1)]
-
-
-def _active(parameter: Parameter, values: Mapping[str, Value], layer: int | None) -> bool:
-    """Whether every condition holds; one on a per-layer parameter looks at the same layer."""
-    for name, wanted in parameter.when:
-        key = name if name in values else f"{name}_{layer}"
-        if key not in values or not among(wanted, values[key]):
-            return False
-    return True
 
 
 def _problems(parameters: tuple[Parameter, ...]) -> Iterator[str]:
