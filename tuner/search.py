@@ -18,7 +18,7 @@ from tuner.evaluate import Verdict
 from tuner.home import Home
 from tuner.ledger import Ledger, Owned, own
 from tuner.study import Study
-from tuner.trackers import Tracker, address
+from tuner.trackers import Tracker, address, store
 from tuner.trainers import Trainer, processes
 from tuner.trainers.pool import PoolTrainer
 from tuner.trial import Batch, Result, State
@@ -53,7 +53,9 @@ def search(
     in a row fail, or none completes.
     """
     address.check(home.tracking_uri)
-    processes.preload()  # Keras takes seconds to import: begin now, beside reading the rows
+    # Keras and MLflow take seconds to import: begin now, beside reading the rows.
+    processes.preload()
+    store.preload()
     split = opening.split(study, home)
     ledger = Ledger(home)
     found = opening.claim(ledger, study, split, number, fresh)

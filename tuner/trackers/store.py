@@ -86,6 +86,16 @@ def connect(uri: str, artifacts: Path) -> Store:
         return Store(make(uri), uri, artifacts if own else None)
 
 
+def preload() -> None:
+    """Begins to import MLflow in the background; `connect` waits for it."""
+    threading.Thread(target=_import, name="mlflow", daemon=True).start()
+
+
+def _import() -> None:
+    with _preparing:
+        _prepare()
+
+
 def _prepare() -> Callable[[str], MlflowClient]:
     """Imports MLflow, quietly, and returns what makes a client."""
     for name, value in _SETTINGS.items():
