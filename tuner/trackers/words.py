@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tuner.trackers import Closing, Opening
@@ -191,6 +192,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
+@lru_cache(maxsize=1024)
 def _name(name: str) -> str:
     """The name, with what MLflow does not take in one replaced."""
     return re.sub(r"[^/\w.\- :]", "_", name)[:_LONGEST_NAME]
