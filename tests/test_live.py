@@ -11,7 +11,7 @@ from tuner.live import Lines, Screen
 from tuner.trial import Objective, Report, Result, State, Trial
 
 DEEP = {"layers": 9, "optimizer": "adadelta", "learning_rate": 0.00311} | {f"units_{n}": 128 for n in range(1, 10)}
-ERROR = "ValueError: " + "a long reason " * 20
+ERROR = "ValueError: " + "a long reason · " * 20
 
 
 @pytest.fixture
