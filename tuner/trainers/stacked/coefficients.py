@@ -6,10 +6,14 @@ For a weight p with gradient g and slots m, v and e, one step is, with the capit
     e ← max(e, v)                                    amsgrad, which then reads e for v
     e ← KEEP_E·e + (1 − KEEP_E)·g                    centered, which then reads v − e² for v
     r = 1 / (√(SCALE_V·v + INNER) + OUTER)           adamax: r = 1 / (v + OUTER)
+    r = √(m + INNER) / √(v + INNER)                  adadelta, whose m holds squared steps
     w = g·r, where the slot m is fed with what a step would be, and g where it is fed with gradients
-    w = w·√(m + INNER)                               adadelta, whose m holds squared steps
     m ← KEEP_M·m + ADD_M·w                           adadelta: w²
     p ← p − DECAY·p − (FROM_M·m + FROM_G·w)·(r where m is fed with gradients, else 1)
+
+What stands after an arrow is made of what was there before the step alone, in coefficients of its own: with
+READ_V = SCALE_V·KEEP_V and READ_G = SCALE_V·ADD_V, the root is of READ_V·v + READ_G·g² + INNER; with
+STEP_M = FROM_M·KEEP_M and STEP_W = FROM_M·ADD_M + FROM_G, the step is STEP_M·m + STEP_W·w. See `updates`.
 
 lion steps by the rate times the sign of BETA·m + (1 − BETA)·g, with m from before the step, and ftrl has a formula of
 its own. The sources of the numbers are the `update_step` methods of Keras' optimizers, which the parity tests hold
@@ -45,6 +49,10 @@ class Formula(IntEnum):
     KEEP_E = 10
     DECAY = 11
     BETA = 12
+    READ_V = 13
+    READ_G = 14
+    STEP_M = 15
+    STEP_W = 16
 
 
 # Fed with what a step would be, not with the gradient.
@@ -80,7 +88,17 @@ def coefficients(values: Values, rates: Array, first: int) -> Array:
     _FAMILIES[name](table, values, rate, t)
     table[:, Formula.RATE] = rate
     table[:, Formula.DECAY] = option(values, "weight_decay") * rate
+    _from_before(table)
     return table.astype(np.float32)
+
+
+def _from_before(table: Array) -> None:
+    """The coefficients of what is made of the slots before the step, from those of the slots after it."""
+    scale, of_m = table[:, Formula.SCALE_V], table[:, Formula.FROM_M]
+    table[:, Formula.READ_V] = scale * table[:, Formula.KEEP_V]
+    table[:, Formula.READ_G] = scale * table[:, Formula.ADD_V]
+    table[:, Formula.STEP_M] = of_m * table[:, Formula.KEEP_M]
+    table[:, Formula.STEP_W] = of_m * table[:, Formula.ADD_M] + table[:, Formula.FROM_G]
 
 
 def _sgd(table: Array, values: Values, rate: Array, t: Array) -> None:
@@ -142,7 +160,7 @@ def _nadam(table: Array, values: Values, rate: Array, t: Array) -> None:
 
 def _adamax(table: Array, values: Values, rate: Array, t: Array) -> None:
     beta_1, beta_2 = _first_moment(table, values)
-    table[:, Formula.KEEP_V] = beta_2
+    table[:, Formula.KEEP_V], table[:, Formula.SCALE_V] = beta_2, 1.0
     table[:, Formula.OUTER] = option(values, "epsilon", 1e-7)
     table[:, Formula.FROM_M] = rate / _left(beta_1, t)
 

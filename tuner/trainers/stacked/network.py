@@ -8,6 +8,7 @@ for them: they have no activation, and so no gradient reaches a weight from or t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +18,7 @@ from tuner.metrics import Task
 from tuner.trainers.stacked import dropout
 from tuner.trainers.stacked.activations import pick
 from tuner.trainers.stacked.plan import Bucket, Rows, Traits
+from tuner.trainers.stacked.updates import nothing
 
 Tensor: TypeAlias = Any
 
@@ -24,6 +26,8 @@ Tensor: TypeAlias = Any
 _MOMENTUM, _EPSILON = 0.99, 1e-3
 # Weights of a stack by name; kernels of hidden layers are `kernel_1`, `kernel_2`, …
 Weights: TypeAlias = dict[str, Tensor]
+# Takes a step of the weight of that name, from its gradient and once a further tensor is there; gives what comes of it.
+Take: TypeAlias = Callable[[str, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +152,12 @@ class Network:
         last: Tensor,
         error: Tensor,
         seen: Tensor,
+        take: Take | None,
     ) -> Weights:
-        """The gradients by weight, from the last hidden values (S, B, U) and dloss/dlogits (S, B, C)."""
+        """The gradients by weight, from the last hidden values (S, B, U) and dloss/dlogits (S, B, C).
+
+        Kernels may `take` their steps on the way, while their gradients are in the processor's cache.
+        """
         of = ByLayer({**constants, **weights})
         found: Weights = {
             "kernel": tf.matmul(last, error, transpose_a=True),
@@ -175,15 +183,17 @@ class Network:
             else:
                 biases.append(tf.matmul(ones, delta)[:, :1])
             name = self.kernels[index]
-            found[name] = tf.matmul(layer.inputs, delta, transpose_a=True)
+            found[name] = self._penalised(weights[name], of, index, tf.matmul(layer.inputs, delta, transpose_a=True))
             if index:
                 further = tf.matmul(delta, weights[name], transpose_b=True)
                 back = tf.where(of("active", index), further, back) if skips else further
+                if take is not None:
+                    back += nothing(take(name, found[name], further))[:, None, None]
         if layers:
             found["bias"] = tf.stack(biases[::-1], 1)
         if self.normalises:
             found["gamma"], found["beta"] = tf.stack(gammas[::-1], 1), tf.stack(betas[::-1], 1)
-        return self._penalised(weights, of, found)
+        return found
 
     def _may_skip(self, index: int) -> bool:
         """Whether some trial of the bucket has no such layer."""
@@ -202,14 +212,13 @@ class Network:
         seen = {"mean": tf.stack(means, 1), "variance": tf.stack(variances, 1)}
         return {name: moving[name] * _MOMENTUM + seen[name] * (1.0 - _MOMENTUM) for name in seen}
 
-    def _penalised(self, weights: Weights, of: ByLayer, found: Weights) -> Weights:
-        """The gradients with those of the penalties on the hidden kernels."""
-        for index, name in enumerate(self.kernels):
-            if "l2" in self.traits.switches:
-                found[name] += 2.0 * of("l2", index) * weights[name]
-            if "l1" in self.traits.switches:
-                found[name] += of("l1", index) * tf.sign(weights[name])
-        return found
+    def _penalised(self, kernel: Tensor, of: ByLayer, index: int, gradient: Tensor) -> Tensor:
+        """The gradient of a hidden kernel with those of its penalties."""
+        if "l2" in self.traits.switches:
+            gradient += 2.0 * of("l2", index) * kernel
+        if "l1" in self.traits.switches:
+            gradient += of("l1", index) * tf.sign(kernel)
+        return gradient
 
 
 def _shifted(of: ByLayer, index: int, z: Tensor, normalised: Tensor) -> Tensor:
