@@ -43,14 +43,24 @@ class Compiled:
         return self._run(self._outputs, arguments)
 
     def _first(self, arguments: tuple[Any, ...]) -> Any:
-        """The first call. Where what was kept cannot be used, the program is made again under another name."""
+        """The first call. Where what was kept cannot be used, the program is made again under another name.
+
+        Where XLA cannot keep what it makes, as on a disk that has filled up since, it makes nothing: the program then
+        runs as TensorFlow's own graph, slower, and the same up to rounding.
+        """
         try:
             self._outputs = self._define(arguments)
             return self._run(self._outputs, arguments)
         except tf.errors.OpError:
-            self._file.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._file.unlink()
             self._name += "_again"
             self._outputs = self._define(arguments)
+        try:
+            return self._run(self._outputs, arguments)
+        except (tf.errors.FailedPreconditionError, tf.errors.OutOfRangeError, tf.errors.ResourceExhaustedError):
+            self._name += "_plainly"
+            self._outputs = self._add(self._traced(arguments, jit=False))
             return self._run(self._outputs, arguments)
 
     def _run(self, outputs: int, arguments: tuple[Any, ...]) -> Any:
@@ -73,6 +83,10 @@ class Compiled:
                 unfinished = self._file.with_name(f".{self._file.name}.{os.getpid()}")
                 unfinished.write_bytes(library.SerializeToString(deterministic=True))
                 unfinished.replace(self._file)
+        return self._add(library)
+
+    def _add(self, library: Library) -> int:
+        """Makes the functions known, and returns the number of outputs."""
         # The first is the epoch itself, which calls the others.
         for function in reversed(library.function):
             context.context().add_function_def(function)
@@ -86,8 +100,8 @@ class Compiled:
             return None
         return library if library.function else None
 
-    def _traced(self, arguments: tuple[Any, ...]) -> Library:
-        function = tf.function(self._program.epoch, jit_compile=True, autograph=False)
+    def _traced(self, arguments: tuple[Any, ...], jit: bool = True) -> Library:
+        function = tf.function(self._program.epoch, jit_compile=jit or None, autograph=False)
         specs = tf.nest.map_structure(lambda each: tf.TensorSpec(each.shape, each.dtype), arguments)
         concrete = function.get_concrete_function(*specs)
         # Their own numbers say how many functions were traced before, and so does their order.
