@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 
 from tuner.errors import ExportError
-from tuner.export import write_csv
+from tuner.export import champion_of, write_csv
+from tuner.home import Home
+from tuner.ledger import Ledger
 
 TABLE = pd.DataFrame({"label": ["yes", "no"]})
 TEXT = "label\nyes\nno\n"
@@ -49,3 +51,11 @@ def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="cannot be written"):
         write_csv(TABLE, tmp_path)
+
+
+def test_a_search_without_a_champion_is_told_how_that_one_goes_on(tmp_path: Path) -> None:
+    """Its study may have a newer one, with which the study's name alone would go on."""
+    ledger = Ledger(Home(tmp_path))
+    first, _ = ledger.create("wine", {}, {}), ledger.create("wine", {}, {})
+    with pytest.raises(ExportError, match=r"^wine@1 has no champion yet\. Type: tuner search wine@1$"):
+        champion_of(first)

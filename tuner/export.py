@@ -58,7 +58,7 @@ def _write(packed: Path, run: str | None, output: Path) -> Path:
 def champion_of(search: Search) -> int:
     """The number of a search's champion. Raises ExportError while there is none."""
     if search.verdict is None:
-        raise ExportError(f"{search.label} has no champion yet. Type: tuner search {search.study}")
+        raise ExportError(f"{search.label} has no champion yet. Type: tuner search {search.label}")
     return int(search.verdict["champion"])
 
 

@@ -259,7 +259,7 @@ def restored(work: Work, result: Result, split: Split) -> Restored:
         if abs(found[name] - recorded[name]) > _slack(name, found[name], split, raw):
             raise ExportError(
                 f"trial {result.trial.number}: its weights give {name} {found[name]}, the record says "
-                f"{recorded[name]}. Type: tuner replay, which trains it again"
+                f"{recorded[name]}. Type: tuner replay STUDY {result.trial.number}, which trains it again"
             )
     return Restored(network, raw)
 

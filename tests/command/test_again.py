@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,16 @@ finalists = 1
 def fates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which trials of a search completed, were pruned and diverged."""
     folder = new_home(tmp_path_factory.mktemp("fates"), FATES, "fates")
-    tuner(folder, "search", "fates", "--workers", "1")
+    folder.joinpath("said").write_text(tuner(folder, "search", "fates", "--workers", "1", "--json"))
     return folder
+
+
+def test_the_end_counts_what_did_not_complete(fates: Path) -> None:
+    states = dict(ledger(fates, "select state, count(*) from trials group by state"))
+    assert set(states) == {"complete", "pruned", "diverged"}
+    assert json.loads((fates / "said").read_text())["trials"] == states
+    counted = f"7 trials, {states['pruned']} pruned, {states['diverged']} diverged"
+    assert f"fates@1: all trials are done ({counted})\n" in tuner(fates, "search", "fates")
 
 
 @pytest.mark.parametrize("state", ["complete", "pruned", "diverged"])

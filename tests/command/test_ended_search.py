@@ -65,14 +65,6 @@ def test_show_marks_the_champion_and_has_the_fresh_scores_of_the_finalists(home:
     assert "running since" not in table
 
 
-def test_the_last_line_counts_what_did_not_complete(home: Path) -> None:
-    states = [trial["state"] for trial in shown(home)["trials"]]
-    pruned = f", {states.count('pruned')} pruned" if "pruned" in states else ""
-    assert f"small@1: all trials are done (6 trials{pruned})\n" in (home / "said").read_text()
-    told = json.loads(tuner(home, "search", "small", "--json"))["trials"]
-    assert told == {state: states.count(state) for state in states}
-
-
 def test_the_same_command_again_says_that_it_is_done_and_looks_no_second_time(home: Path) -> None:
     before = shown(home)
     said = tuner(home, "search", "small")
