@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import re
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ FEW = 1000
 @st.composite
 def ruled(draw: st.DrawFn) -> tuple[list[Parameter], list[Rule]]:
     """Small parameters, per layer and shared, and rules that may contradict each other."""
-    made: list[Parameter] = [Int(name="layers", low=draw(st.integers(0, 1)), high=2)]
+    made: list[Parameter] = [Int(name="layers", low=draw(st.integers(0, 1)), high=draw(st.integers(2, 3)))]
     for name in "abc"[: draw(st.integers(2, 3))]:
         parts: dict[str, Any] = {"name": name, "each": draw(st.sampled_from([None, "layers"]))}
         if draw(st.integers(0, 3)) == 0:
@@ -34,6 +35,7 @@ def ruled(draw: st.DrawFn) -> tuple[list[Parameter], list[Rule]]:
             parts["when"] = ((other.name, tuple(draw(st.sets(st.sampled_from(other.choices()), min_size=1)))),)
         kind = draw(st.sampled_from(["int", "float", "choice"]))
         if kind == "int":
+            parts["taper"] = may_taper(parts, made) and draw(st.booleans())
             made.append(Int(**parts, low=1, high=draw(st.integers(2, 4)), step=draw(st.integers(1, 2))))
         elif kind == "float":
             made.append(Float(**parts, low=0.1, high=0.35, step=0.1))
@@ -42,6 +44,13 @@ def ruled(draw: st.DrawFn) -> tuple[list[Parameter], list[Rule]]:
     if draw(st.booleans()):
         made.append(Choice(name="e", options=("p", "q"), each="layers", ruled=True))
     return made, draw(st.lists(rules_of(made), min_size=1, max_size=3))
+
+
+def may_taper(parts: Mapping[str, Any], made: list[Parameter]) -> bool:
+    """Whether such a parameter has a value in every layer, and is the only one."""
+    layered = {p.name for p in made if p.each}
+    free = not layered & dict(parts.get("when", ())).keys()
+    return parts["each"] is not None and free and not any(isinstance(p, Int) and p.taper for p in made)
 
 
 @st.composite
@@ -95,6 +104,8 @@ class Listing:
             yield from self._from(i, layer + 1, values)
             return
         left = [each for each in parameter.choices() if all(each in then for then in held)]
+        if isinstance(parameter, Int) and parameter.taper and layer > 1:
+            left = [each for each in left if each <= values[f"{parameter.name}_{layer - 1}"]]  # type: ignore[operator]
         self.stuck |= not left
         key = f"{parameter.name}_{layer}" if parameter.each else parameter.name
         for each in left:
@@ -143,6 +154,7 @@ def accepts(made: Space, values: Mapping[str, Value]) -> bool:
         return False
 
 
+LAYERS = Int(name="layers", low=1, high=2)
 A = Choice(name="a", options=("x", "y"))
 N = Int(name="n", low=8, high=64, step=8)
 
@@ -188,6 +200,46 @@ def test_a_continuum_is_narrowed_and_told_apart_by_its_ends() -> None:
     assert made.size is None
 
 
+def test_a_tapering_shape_is_counted_without_listing_it() -> None:
+    units = Int(name="units", low=1, high=10**6, log=True, each="layers", taper=True)
+    kind = Choice(name="kind", options=("x", "y", "z"), each="layers")
+    made = Space((Int(name="layers", low=1, high=20), kind, units))
+    assert made.size == sum(math.comb(10**6 + n - 1, n) * 3**n for n in range(1, 21))
+    drawn = made.walk(lambda name, p: p.at(0.99) if name == "layers" else p.at(0.9))
+    widths = [int(drawn[f"units_{layer}"]) for layer in range(1, 21)]
+    assert len(set(widths)) > 5
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_a_shape_that_cannot_go_on_tapering() -> None:
+    units = Int(name="units", low=8, high=64, step=8, each="layers", taper=True)
+    kind = Choice(name="kind", options=("x", "y"), each="layers")
+    wide = rule({"kind": "y"}, {"units": Wanted(low=16)})
+    assert Space((Int(name="layers", low=0, high=1), kind, units), (wide,)).size == 1 + 8 + 7
+    message = (
+        r"^rules\[1\]: units tapers, and no value of it is left in a layer where the lowest is 16, after one with 8; "
+        r"let its lowest be the same everywhere$"
+    )
+    with pytest.raises(ValueError, match=message):
+        Space((LAYERS, kind, units), (wide,))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ([Int(name="u", low=1, high=2, taper=True)], "u: taper is for a value of every layer; say each, or leave"),
+        ([Choice(name="a", options=("x", "y"), each="layers"),
+          Int(name="u", low=1, high=2, each="layers", taper=True, when=(("a", ("x",)),))],
+         "u: it tapers from layer to layer, so that every layer needs one; leave out its condition on 'a'"),
+        ([Int(name=n, low=1, high=2, each="layers", taper=True) for n in "uv"],
+         "v: u tapers by the same layers already; leave out taper in one of them"),
+    ],
+)  # fmt: skip
+def test_a_taper_that_makes_no_sense(parameters: list[Parameter], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        Space((LAYERS, *parameters))
+
+
 def test_counting_a_wide_number_does_not_list_it() -> None:
     wide = Int(name="wide", low=1, high=10**12)
     made = Space((wide, A), (rule({"wide": Wanted(low=11)}, {"a": "y"}), rule({"wide": (3, 5)}, {"a": "x"})))
@@ -224,6 +276,13 @@ def test_rules_that_make_no_sense(rules: list[Rule], message: str) -> None:
     parameters = (A, N, Int(name="layers", low=1, high=2), Int(name="u", low=1, high=2, each="layers"), f, g, o)
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Space(parameters, tuple(rules))
+
+
+def test_a_taper_in_a_file(write: Write) -> None:
+    text = space("layers = { int = [1, 3] }\nunits = { int = [8, 64], log = true, each = 'layers', taper = true }")
+    read = study.load(write(text))
+    assert read.space.size == sum(math.comb(57 + n - 1, n) for n in (1, 2, 3))
+    assert read.settings()["space.units"] == "int [8, 64] log, each layers, tapering"
 
 
 LAYERED = """layers = { int = [1, 2] }

@@ -7,6 +7,7 @@ only multiplies. Parameters that nothing connects are counted apart.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -50,7 +51,11 @@ class _Group:
                 self._layered.setdefault(parameter.each, []).append(parameter)
         self._rules, self._narrowing, self._found = rules, narrowing, found
         self._told_apart = {parameter.name: _told_apart(parameter.name, parameters, rules) for parameter in parameters}
-        self._layers: dict[str, Count] = {}
+        self._layers: dict[str, _Layer] = {}
+        self._stretches = {
+            each.name: dict(_stretches(each, self._bounds(each.name))) for each in parameters if _tapers(each)
+        }
+        self._lowest: dict[Value, list[Rule]] = {}
 
     def size(self) -> Count:
         total: Count = 0
@@ -58,21 +63,34 @@ class _Group:
             for counter in self._layered:
                 layers = int(values.get(counter, 0))
                 if layers:
-                    n = _times(n, _power(self._layer(counter, values), layers))
+                    n = _times(n, self._in_layers(counter, values, layers))
             total = _plus(total, n)
         return total
 
-    def _layer(self, counter: str, values: Mapping[str, Value]) -> Count:
-        """How many sets of values one layer has; the layers do not depend on each other."""
+    def _in_layers(self, counter: str, values: Mapping[str, Value], layers: int) -> Count:
+        """How many sets of values that many layers have, given those of the shared parameters."""
         # Found once for all that the layers tell apart, which the number of layers is seldom a part of.
         mine = {parameter.name for parameter in self._layered[counter]}
         key = repr((counter, [value for name, value in values.items() if self._matters(name, mine)]))
         if key not in self._layers:
-            total: Count = 0
-            for _, n in self._cases(self._layered[counter], dict(values), 1):
-                total = _plus(total, n)
-            self._layers[key] = total
-        return self._layers[key]
+            self._layers[key] = self._layer(self._layered[counter], values)
+        layer = self._layers[key]
+        if layers > 1 and len(layer.lowest) > 1:
+            self._found.empty.setdefault(counter, _no_way_down(layer, self._rules))
+        return layer.times(layers)
+
+    def _layer(self, parameters: list[Parameter], values: Mapping[str, Value]) -> _Layer:
+        tapering = next((each.name for each in parameters if _tapers(each)), "")
+        self._lowest = {}
+        layer = _Layer(tapering, self._stretches.get(tapering, {}), self._lowest)
+        for found, n in self._cases(parameters, dict(values), 1):
+            value = found.get(f"{tapering}_1")
+            layer.sets[value] = _plus(layer.sets.get(value, 0), n)
+        return layer
+
+    def _bounds(self, name: str) -> list[Wanted]:
+        """All that is wanted of a parameter: what is left of it anywhere is made of whole stretches between these."""
+        return [*(each for _, each in self._told_apart[name]), *(each for _, each in self._narrowing.get(name, ()))]
 
     def _matters(self, name: str, to: set[str]) -> bool:
         return any(of in to for of, _ in self._told_apart[name])
@@ -86,7 +104,7 @@ class _Group:
             yield from self._cases(rest, values, layer)
             return
         narrowed = left(parameter, self._narrowing, values, layer)
-        self._note(parameter, values, layer, narrowed is None)
+        self._note(parameter, values, layer, narrowed)
         if narrowed is None:
             return
         key = parameter.name if layer is None else f"{parameter.name}_{layer}"
@@ -98,15 +116,62 @@ class _Group:
         """The values of a parameter that must be tried, each with how many it stands for; None where any will do."""
         if parameter.name in self._layered:
             return [(value, 1) for value in parameter.choices()]
+        if parameter.name in self._stretches:
+            return [(value, n) for value, n in self._stretches[parameter.name].items() if value in parameter]
         told_apart = [wanted for _, wanted in self._told_apart[parameter.name]]
         return list(kinds(parameter, told_apart)) if told_apart else [(None, parameter.size)]
 
-    def _note(self, parameter: Parameter, values: Mapping[str, Value], layer: int | None, empty: bool) -> None:
+    def _note(
+        self, parameter: Parameter, values: Mapping[str, Value], layer: int | None, narrowed: Parameter | None
+    ) -> None:
         """Keeps which rules hold here, and, where they leave nothing, says so once."""
         held = [rule for rule, _ in self._narrowing.get(parameter.name, ()) if rule.holds(values, layer)]
         self._found.held += [rule for rule in held if rule not in self._found.held]
-        if empty:
+        if narrowed is not None and parameter.name in self._stretches:
+            self._lowest[next(value for value in self._stretches[parameter.name] if value in narrowed)] = held
+        if narrowed is None:
             self._found.empty.setdefault(parameter.name, _nothing_left(parameter, held, self._rules, values, layer))
+
+
+@dataclass(slots=True)
+class _Layer:
+    """The sets of values of one layer, by the stretch that its tapering value is in; None where nothing tapers."""
+
+    tapering: str
+    lengths: Mapping[Value, Count]
+    lowest: Mapping[Value, list[Rule]]  # the lowest tapering value of each case, and the rules that make it that
+    sets: dict[Value | None, Count] = field(default_factory=dict)
+
+    def times(self, layers: int) -> Count:
+        """How many sets that many layers have.
+
+        What does not taper does not depend on the other layers. Of what tapers, the values stand in one order only, so
+        that all there is to choose is how many layers have each: k layers in a stretch of n values with w sets each
+        have wᵏ·C(n + k - 1, k), and the stretches are convolved.
+        """
+        series = [1] + [0] * layers
+        for value, sets in self.sets.items():
+            if sets is None:
+                return None
+            if value is None:
+                return int(sets**layers)
+            n = self.lengths[value] or 1
+            own = [(sets // n) ** k * math.comb(n + k - 1, k) for k in range(layers + 1)]
+            series = [sum(series[i] * own[k - i] for i in range(k + 1)) for k in range(layers + 1)]
+        return series[layers]
+
+
+def _tapers(parameter: Parameter) -> bool:
+    return isinstance(parameter, Int) and parameter.taper
+
+
+def _no_way_down(layer: _Layer, rules: Sequence[Rule]) -> str:
+    low, *_, high = sorted(layer.lowest)
+    of = layer.lowest[high] or layer.lowest[low]
+    return (
+        f"{' and '.join(place(rules.index(rule) + 1) for rule in of)}: {layer.tapering} tapers, and no value of it is "
+        f"left in a layer where the lowest is {high}, after one with {low}; let its lowest be the same everywhere"
+    )
 
 
 def kinds(parameter: Parameter, told_apart: Sequence[Wanted]) -> Iterator[tuple[Value, Count]]:
@@ -197,7 +262,3 @@ def _times(a: Count, b: Count) -> Count:
 
 def _plus(a: Count, b: Count) -> Count:
     return None if a is None or b is None else a + b
-
-
-def _power(a: Count, n: int) -> Count:
-    return None if a is None else int(a**n)

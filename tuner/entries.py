@@ -36,6 +36,7 @@ class Entry(Section):
     choice: tuple[Scalar, ...] | None = Field(None, description="the options")
     step: float | None = Field(None, description="only low, low + step, …")
     log: bool = Field(False, description="sampled evenly by order of magnitude")
+    taper: bool = Field(False, description="at most as much in each layer as in the one before")
     each: Literal["layers"] | None = Field(None, description="a value of its own for every layer")
     when: dict[str, Scalar | tuple[Scalar, ...]] = Field({}, description="active only under these values of others")
 
@@ -52,8 +53,12 @@ class Entry(Section):
         if self.choice is not None:
             if self.step is not None or self.log:
                 raise ValueError("step and log are for int and float, not for choice")
+            if self.taper:
+                raise ValueError("taper is for int, not for choice")
             return _choice(name, self.choice, tunable, self.each, when)
         if self.float_ is not None:
+            if self.taper:
+                raise ValueError("taper is for int, not for float")
             low, high = self.float_
             return Float(name=name, low=low, high=high, step=self.step, log=self.log, each=self.each, when=when)
         assert self.int_ is not None
@@ -61,7 +66,7 @@ class Entry(Section):
             raise ValueError(f"expected a whole number as the step of an int, got {self.step}")
         step = 1 if self.step is None else int(self.step)
         low, high = self.int_
-        return Int(name=name, low=low, high=high, step=step, log=self.log, each=self.each, when=when)
+        return Int(name=name, low=low, high=high, step=step, log=self.log, taper=self.taper, each=self.each, when=when)
 
 
 def parse(given: object) -> Space:
@@ -216,6 +221,7 @@ def dump(space: Space) -> dict[str, str]:
 
 def _in_words(parameter: Parameter) -> str:
     each = f", each {parameter.each}" if parameter.each else ""
+    each += ", tapering" if isinstance(parameter, Int) and parameter.taper else ""
     when = "".join(f", when {name} = {spelled(values)}" for name, values in parameter.when)
     return f"{type(parameter).__name__.lower()} {describe(parameter)}{each}{when}"
 
@@ -241,6 +247,7 @@ def _entry_schema(tunable: Tunable) -> dict[str, Any]:
     entry = Entry.model_json_schema(by_alias=True)
     scalar = _scalar_schema(tunable)
     senseless = {int: {"float"}, float: {"int"}}.get(tunable.kind, {"int", "float", "step", "log"})
+    senseless = senseless | (set() if tunable.kind is int and tunable.per_layer else {"taper"})
     if not tunable.per_layer:
         senseless = senseless | {"each"}
     entry["properties"] = {key: value for key, value in entry["properties"].items() if key not in senseless}

@@ -97,12 +97,16 @@ class Parameter(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Int(Parameter):
-    """Whole numbers low, low + step, …, at most high; `log` samples them evenly by order of magnitude."""
+    """Whole numbers low, low + step, …, at most high; `log` samples them evenly by order of magnitude.
+
+    A value for every layer may `taper`: it is then at most the one of the layer before.
+    """
 
     low: int
     high: int
     step: int = 1
     log: bool = False
+    taper: bool = False
 
     def __post_init__(self) -> None:
         _check_range(self.low, self.high, None if self.step == 1 else self.step, self.log)

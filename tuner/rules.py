@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuner.errors import nearest
-from tuner.parameters import Choice, Parameter, Wanted, among, describe, said
+from tuner.parameters import Choice, Int, Parameter, Wanted, among, describe, said
 from tuner.trial import Value
 
 # A rule's words on one parameter: its name, and the values that are wanted of it.
@@ -61,8 +61,10 @@ def active(parameter: Parameter, rules: Narrowing, values: Mapping[str, Value], 
 
 
 def left(parameter: Parameter, rules: Narrowing, values: Mapping[str, Value], layer: int | None) -> Parameter | None:
-    """The parameter with the values that the rules leave of it, given the values above; None where that is none."""
+    """The parameter with the values that the rules, and the layer before, leave of it; None where that is none."""
     found: Parameter | None = parameter
+    if layer is not None and layer > 1 and isinstance(parameter, Int) and parameter.taper:
+        found = parameter.narrowed(Wanted(high=float(values[f"{parameter.name}_{layer - 1}"])))
     for rule, wanted in rules.get(parameter.name, ()):
         if found is not None and rule.holds(values, layer):
             found = found.narrowed(wanted)

@@ -110,7 +110,7 @@ class Space:
 
     def _unreached(self) -> Iterator[str]:
         """Where the rules leave nothing, and rules that no set of values ever meets."""
-        if not self.rules:
+        if not self.rules:  # then nothing is narrowed but by tapering, down to the same lowest value in every layer
             return
         counted = count(self.parameters, self.rules, self._narrowing)
         yield from counted.empty.values()
@@ -137,6 +137,8 @@ def _problems(parameters: tuple[Parameter, ...]) -> Iterator[str]:
             counter = above.get(parameter.each)
             if not isinstance(counter, Int | Choice) or counter.each or not _counts(counter):
                 yield f"{name}: each = '{parameter.each}' needs a parameter of that name above it, of whole numbers"
+        if isinstance(parameter, Int) and parameter.taper:
+            yield from _taper_problems(parameter, above)
         wrong = list(_condition_problems(parameter, above, {p.name for p in parameters}))
         yield from wrong
         if not wrong and (other := _contradiction(parameter, above)):
@@ -166,6 +168,20 @@ def _condition_problems(parameter: Parameter, above: Mapping[str, Parameter], na
         for value in wanted:
             if value not in other:
                 yield f"{parameter.name}: its condition never holds, {name} is never {said(value)} ({describe(other)})"
+
+
+def _taper_problems(parameter: Int, above: Mapping[str, Parameter]) -> Iterator[str]:
+    if parameter.each is None:
+        yield f"{parameter.name}: taper is for a value of every layer; say each, or leave taper out"
+    for name, _ in parameter.when:
+        if name in above and above[name].each:
+            yield (
+                f"{parameter.name}: it tapers from layer to layer, so that every layer needs one; leave out its "
+                f"condition on '{name}'"
+            )
+    for other in above.values():
+        if isinstance(other, Int) and other.taper and other.each == parameter.each:
+            yield f"{parameter.name}: {other.name} tapers by the same layers already; leave out taper in one of them"
 
 
 def _contradiction(parameter: Parameter, above: Mapping[str, Parameter]) -> str | None:
