@@ -213,8 +213,8 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
      ["space.epsilon: lion has none; say when = { optimizer = … } with \"adadelta\" or \"adagrad\" or \"adam\" or"
       " \"adamax\" or \"adamw\" or \"nadam\" or \"rmsprop\" for it"]),
     ("the end of a learning rate that stays", space("end_rate = { float = [0.01, 0.1] }"),
-     ["space.end_rate: constant has none; say when = { schedule = … } with \"linear\" or \"exponential\" or \"cosine\""
-      " for it"]),
+     ["space.end_rate: constant has none; say when = { schedule = … } with \"linear\" or \"exponential\" or \"cosine\" or"
+      " \"inverse_time\" for it"]),
     ("an end of 0", space("schedule = 'exponential'\nend_rate = { float = [0.0, 0.1] }"),
      ["space.end_rate: expected a value from 1e-06 to 1.0, got 0.0"]),
     ("the end of a schedule that is wrong is judged once that is mended",

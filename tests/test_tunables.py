@@ -2,7 +2,16 @@
 
 import pytest
 
-from tuner.tunables import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, OPTIONS, TUNABLES, setting
+from tuner.tunables import (
+    ACTIVATIONS,
+    INIT_DISTRIBUTIONS,
+    INIT_MODES,
+    INITIALIZERS,
+    OPTIMIZERS,
+    OPTIONS,
+    TUNABLES,
+    setting,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +30,7 @@ from tuner.tunables import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, OPTIONS, TUNAB
         ("batch_norm", False, None),
         ("batch_norm", 1, "expected true or false, got 1"),
         ("optimizer", "sgd", None),
-        ("schedule", "step", "unknown value 'step'. Known: constant, linear, exponential, cosine"),
+        ("schedule", "step", "unknown value 'step'. Known: constant, linear, exponential, cosine, inverse_time"),
         ("end_rate", 1.0, None),
         ("end_rate", 0.0, "expected a value from 1e-06 to 1.0, got 0.0"),
         ("warmup", 1.0, "expected a value from 0 to below 1.0, got 1.0"),
@@ -60,8 +69,12 @@ def test_setting_prefers_the_layer_then_the_network_then_the_default() -> None:
 def test_keras_knows_every_word() -> None:
     import keras
 
-    for word in ACTIVATIONS:
+    # Two are layers, one of Keras' own and one of ours.
+    for word in set(ACTIVATIONS) - {"prelu", "rrelu"}:
         keras.activations.get(word)
+    for mode in INIT_MODES:
+        for distribution in INIT_DISTRIBUTIONS:
+            keras.initializers.VarianceScaling(mode=mode, distribution=distribution)
     for word in INITIALIZERS:
         keras.initializers.get(word)
     for word in OPTIMIZERS:

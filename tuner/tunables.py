@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tuner.errors import nearest
 from tuner.parameters import said
 from tuner.trial import Value
 
-# Keras' own names.
+# Keras' own names, but for `rrelu`, which Keras does not have: a leaky relu whose slope is drawn for each unit and row
+# while it trains, and is the mean of those afterwards.
 ACTIVATIONS = (
-    "elu", "exponential", "gelu", "hard_sigmoid", "leaky_relu", "linear", "mish", "relu", "relu6", "selu",
-    "sigmoid", "silu", "softplus", "softsign", "swish", "tanh",
+    "elu", "exponential", "gelu", "hard_sigmoid", "leaky_relu", "linear", "mish", "prelu", "relu", "relu6", "rrelu",
+    "selu", "sigmoid", "silu", "softplus", "softsign", "swish", "tanh",
 )  # fmt: skip
+# From where to where the slopes of `rrelu` are drawn.
+RRELU_SLOPES = (1 / 8, 1 / 3)
 INITIALIZERS = (
     "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "ones",
     "orthogonal", "random_normal", "random_uniform", "truncated_normal", "variance_scaling", "zeros",
@@ -22,10 +26,22 @@ INITIALIZERS = (
 OPTIMIZERS = (
     "adadelta", "adagrad", "adam", "adamax", "adamw", "ftrl", "lion", "nadam", "rmsprop", "sgd",
 )  # fmt: skip
-SCHEDULES = ("constant", "linear", "exponential", "cosine")
+# Of variance_scaling.
+INIT_MODES = ("fan_in", "fan_out", "fan_avg")
+INIT_DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
+NORMALISED_AT = ("activation", "layer")
+INPUT_SCALINGS = ("standard", "unit", "none")
+LOSSES = ("default", "mse")
+SCHEDULES = ("constant", "linear", "exponential", "cosine", "inverse_time")
 CLASS_WEIGHTS = ("none", "balanced")
 # What means nothing where the target is a value.
-FOR_CLASSES = ("label_smoothing", "class_weight")
+FOR_CLASSES = ("label_smoothing", "class_weight", "loss")
+# What means nothing where rows are no images.
+FOR_IMAGES = (
+    "conv_layers", "filters", "kernel_size", "conv_batch_norm", "conv_activation", "pooling", "conv_dropout",
+    "rotation", "shift",
+)  # fmt: skip
+POOLINGS = ("max", "average", "none")
 # Keras clips gradients in one way at a time.
 CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 
@@ -36,7 +52,7 @@ class Tunable:
 
     The default is None where there is no single one: it differs by optimizer, or unset means that nothing is done.
     `only` names another parameter and the values of it that know this one; under any other it would be ignored, and
-    so must not be in the record of a trial.
+    so must not be in the record of a trial. What is `per_layer` may have a value for each that its `counter` counts.
     """
 
     kind: type[int] | type[float] | type[str] | type[bool]
@@ -47,6 +63,7 @@ class Tunable:
     open: bool = False
     words: tuple[str, ...] = ()
     per_layer: bool = False
+    counter: str = "layers"
     only: tuple[str, tuple[str, ...]] | None = None
 
     def problem(self, value: object) -> str | None:
@@ -71,6 +88,16 @@ _ADAMS = ("adam", "adamax", "adamw", "lion", "nadam")
 _WITH_EPSILON = ("adadelta", "adagrad", "adam", "adamax", "adamw", "nadam", "rmsprop")
 
 
+def _block(
+    kind: type[int] | type[float] | type[str] | type[bool], default: Value | None, about: str, **more: Any
+) -> Tunable:
+    """What each block of convolution may have for itself."""
+    return Tunable(kind, default, f"{about} of a block", per_layer=True, counter="conv_layers", **more)
+
+
+_SCALED = ("initializer", ("variance_scaling",))
+
+
 def _of(*optimizers: str) -> tuple[str, tuple[str, ...]]:
     return ("optimizer", optimizers)
 
@@ -79,11 +106,35 @@ TUNABLES: Mapping[str, Tunable] = {
     "layers": Tunable(int, 2, "hidden layers", high=100),
     "units": Tunable(int, 64, "width of a hidden layer", low=1, high=65536, per_layer=True),
     "activation": Tunable(str, "relu", "activation of a hidden layer", words=ACTIVATIONS, per_layer=True),
+    "negative_slope": Tunable(
+        float, 0.2, "slope of leaky_relu below 0", high=1.0, per_layer=True, only=("activation", ("leaky_relu",))
+    ),
+    "input_dropout": Tunable(float, 0.0, "dropout rate of the inputs", high=1.0, open=True),
     "dropout": Tunable(float, 0.0, "dropout rate after a hidden layer", high=1.0, open=True, per_layer=True),
+    "alpha_dropout": Tunable(bool, False, "dropout that keeps mean and variance, for selu", per_layer=True),
     "initializer": Tunable(str, "glorot_uniform", "initial weights", words=INITIALIZERS, per_layer=True),
-    "batch_norm": Tunable(bool, False, "batch normalisation between the weights and the activation", per_layer=True),
+    "init_scale": Tunable(float, 1.0, "scale of variance_scaling", 1e-6, 1000.0, per_layer=True, only=_SCALED),
+    "init_mode": Tunable(
+        str, "fan_in", "what variance_scaling divides by", words=INIT_MODES, per_layer=True, only=_SCALED
+    ),
+    "init_distribution": Tunable(
+        str, "truncated_normal", "what variance_scaling draws from", words=INIT_DISTRIBUTIONS, per_layer=True,
+        only=_SCALED,
+    ),
+    "batch_norm": Tunable(bool, False, "batch normalisation of a layer", per_layer=True),
+    "normalise_at": Tunable(
+        str, "activation", "whether batch normalisation comes right before the activation, or before the weights",
+        words=NORMALISED_AT,
+    ),
     "l1": Tunable(float, 0.0, "L1 penalty on the weights of a layer", high=1000.0, per_layer=True),
     "l2": Tunable(float, 0.0, "L2 penalty on the weights of a layer", high=1000.0, per_layer=True),
+    "conv_layers": Tunable(int, 0, "blocks of convolution before the hidden layers; for images", high=20),
+    "filters": _block(int, 32, "filters", low=1, high=4096),
+    "kernel_size": _block(int, 3, "side of the kernels", low=1, high=63),
+    "conv_batch_norm": _block(bool, None, "batch normalisation, by default that of the network,"),
+    "conv_activation": _block(str, None, "activation, by default that of the network,", words=ACTIVATIONS),
+    "pooling": _block(str, "max", "what halves the sides at the end", words=POOLINGS),
+    "conv_dropout": _block(float, 0.0, "dropout rate at the end", high=1.0, open=True),
     "optimizer": Tunable(str, "adam", "optimizer", words=OPTIMIZERS),
     "learning_rate": Tunable(float, 0.001, "learning rate", high=1000.0),
     "schedule": Tunable(str, "constant", "how the learning rate goes to its end", words=SCHEDULES),
@@ -111,6 +162,12 @@ TUNABLES: Mapping[str, Tunable] = {
     "global_clipnorm": Tunable(float, None, "largest norm of the gradients of all weights together", 1e-6, 1e6),
     "label_smoothing": Tunable(float, 0.0, "share of a target spread over all classes", high=1.0, open=True),
     "class_weight": Tunable(str, "none", "whether rows of rare classes weigh more", words=CLASS_WEIGHTS),
+    "rotation": Tunable(float, 0.0, "degrees by which images are turned at most, either way, in training", high=180.0),
+    "shift": Tunable(float, 0.0, "share of a side by which images are moved at most, in training", high=1.0, open=True),
+    "loss": Tunable(str, "default", "what is minimised: the log loss, or the squared error of p", words=LOSSES),
+    "input_scaling": Tunable(
+        str, "standard", "numbers as mean 0 and deviation 1, as 0 to 1, or as they are", words=INPUT_SCALINGS
+    ),
     "batch_size": Tunable(int, 32, "rows of one step", low=1, high=2**20),
 }
 
@@ -119,6 +176,11 @@ OPTIONS = (
     "momentum", "nesterov", "beta_1", "beta_2", "rho", "epsilon", "amsgrad", "centered", "initial_accumulator_value",
     "weight_decay", *CLIPPING,
 )  # fmt: skip
+
+
+def only_for_images(values: Mapping[str, Value]) -> str | None:
+    """The parameter by which these values ask for what only images can have; None where they ask for nothing of it."""
+    return next((name for name in ("conv_layers", "rotation", "shift") if setting(values, name)), None)
 
 
 def setting(values: Mapping[str, Value], name: str, layer: int | None = None) -> Value:

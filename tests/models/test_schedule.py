@@ -11,6 +11,7 @@ from tests.models import networks
 from tuner.models.schedule import is_constant, rates
 from tuner.trainers import processes
 from tuner.trial import Value
+from tuner.tunables import SCHEDULES
 
 STEPS = 40
 
@@ -26,7 +27,7 @@ def test_by_default_every_step_has_the_learning_rate_itself() -> None:
     assert made(learning_rate=0.3, schedule="constant") == [float(np.float32(0.3))] * STEPS
 
 
-@pytest.mark.parametrize("schedule", ["linear", "exponential", "cosine"])
+@pytest.mark.parametrize("schedule", SCHEDULES[1:])
 @pytest.mark.parametrize("warmup", [0.0, 0.25])
 def test_as_keras_has_it(schedule: str, warmup: float) -> None:
     """Keras' warm-up, where it has one, begins with a step of rate 0; ours is one step ahead of it."""
@@ -46,7 +47,7 @@ def test_a_rate_can_grow_and_then_stay() -> None:
 
 @pytest.mark.parametrize(("steps", "warmup"), [(1, 0.0), (1, 0.9), (7, 0.3), (1000, 0.999)])
 def test_no_step_is_wasted_and_none_goes_beyond(steps: int, warmup: float) -> None:
-    for schedule in ("constant", "linear", "exponential", "cosine"):
+    for schedule in SCHEDULES:
         found = made(steps, schedule=schedule, learning_rate=0.25, end_rate=1e-6, warmup=warmup)
         assert all(0 < rate <= 0.25 and math.isfinite(rate) for rate in found), schedule
 

@@ -47,6 +47,8 @@ def loss(values: Mapping[str, Value], task: Task, classes: int) -> keras.losses.
     if task is Task.REGRESSION:
         return keras.losses.MeanSquaredError()
     smoothing = float(setting(values, "label_smoothing"))
+    if setting(values, "loss") == "mse":
+        return _Squared(classes if task is Task.MULTICLASS else 1, smoothing)
     if task is Task.BINARY:
         return keras.losses.BinaryCrossentropy(label_smoothing=smoothing)
     return _Smoothed(classes, smoothing) if smoothing else keras.losses.SparseCategoricalCrossentropy()
@@ -63,9 +65,26 @@ class _Smoothed(keras.losses.CategoricalCrossentropy):  # type: ignore[misc]
         return super().call(keras.ops.one_hot(keras.ops.cast(y_true[:, 0], "int32"), self._classes), y_pred)
 
 
+class _Squared(keras.losses.MeanSquaredError):  # type: ignore[misc]
+    """The squared error of p, or its mean over the classes; targets are class numbers, shape (rows, 1)."""
+
+    def __init__(self, outputs: int, smoothing: float) -> None:
+        super().__init__()
+        self._outputs, self._smoothing = outputs, smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        wanted = keras.ops.cast(y_true, y_pred.dtype)
+        if self._outputs > 1:
+            wanted = keras.ops.one_hot(keras.ops.cast(y_true[:, 0], "int32"), self._outputs, dtype=y_pred.dtype)
+        # What is taken from the true class goes to all alike; the one output of two classes stands for both.
+        spread = self._smoothing / max(self._outputs, 2)
+        return super().call(wanted * (1.0 - self._smoothing) + spread, y_pred)
+
+
 def _metrics(task: Task) -> list[Any]:
     """What the task is judged by, and the loss once more, because the one that is minimised may have penalties,
-    smoothing and weights in it. As `metrics`, and not `weighted_metrics`, every row counts alike.
+    smoothing and weights in it, or be another: for classes the record has the log loss, whatever is minimised.
+    As `metrics`, and not `weighted_metrics`, every row counts alike.
     """
     known, plain = {
         Task.BINARY: ("accuracy", keras.metrics.BinaryCrossentropy),

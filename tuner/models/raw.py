@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import keras
 
+from tuner.models.layers import stock
+
 
 class Vocabulary(Protocol):
     """A column of texts, and what is looked up in it."""
@@ -45,7 +47,7 @@ def raw_model(preprocessing: Arithmetic, core: keras.Model) -> keras.Model:
         keras.ops, _joined([inputs[column["name"]] for column in columns if column["kind"] != "text"]), hits
     )
     # Under a name of its own, because that of `core` may be the name of a column.
-    network = keras.Model(core.inputs[0], core.outputs[0], name="network")
+    network = stock(core)
     output = preprocessing.restored(network(matrix))
     return keras.Model({tensor.name: tensor for tensor in inputs.values()}, output, name="raw")
 

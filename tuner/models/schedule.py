@@ -31,6 +31,7 @@ def rates(values: Mapping[str, Value], steps: int) -> Array:
         "constant": np.ones(steps),
         "linear": 1 - (1 - end) * past,
         "exponential": end**past,
+        "inverse_time": 1 / (1 + (1 / end - 1) * past),
         "cosine": end + (1 - end) * (1 + np.cos(np.pi * past)) / 2,
     }[str(setting(values, "schedule"))]
     if warmup:

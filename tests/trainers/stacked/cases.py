@@ -15,9 +15,9 @@ from typing import Any
 from tuner.data.split import Split
 from tuner.metrics import Task
 from tuner.study import from_document
-from tuner.trainers.stacked.plan import SWITCHES, Plan, Rows, Traits, plan
+from tuner.trainers.stacked.plan import PROGRAMMED, SWITCHES, Plan, Rows, Traits, plan
 from tuner.trial import Trial, Value, derive_seed
-from tuner.tunables import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, SCHEDULES, TUNABLES, setting
+from tuner.tunables import INITIALIZERS, OPTIMIZERS, SCHEDULES, TUNABLES, setting
 
 Values = dict[str, Value]
 
@@ -25,7 +25,7 @@ Values = dict[str, Value]
 EVERYTHING: Mapping[str, Any] = {
     "layers": {"int": [0, 3]},
     "units": {"int": [1, 16], "each": "layers"},
-    "activation": {"choice": [*ACTIVATIONS], "each": "layers"},
+    "activation": {"choice": [*PROGRAMMED], "each": "layers"},
     "dropout": {"float": [0.0, 0.5], "each": "layers"},
     "initializer": {"choice": [*INITIALIZERS], "each": "layers"},
     "batch_norm": {"choice": [False, True], "each": "layers"},
@@ -81,7 +81,7 @@ def just_enough(folder: Path, sets: Mapping[str, Values], **more: Any) -> Plan:
     optimizers = named("optimizer", OPTIMIZERS)
     switched = {own for own, _ in given} | ({"weight_decay"} if "adamw" in optimizers else set())
     traits = Traits(
-        activations=named("activation", ACTIVATIONS),
+        activations=named("activation", PROGRAMMED),
         optimizers=optimizers,
         switches=tuple(name for name in SWITCHES if name in switched),
     )
@@ -156,7 +156,7 @@ def of_activations(together: int = 1) -> dict[str, Values]:
                     "momentum": 0.5}  # fmt: skip
     return {
         " and ".join(names): {**same, "layers": max(together, 2), **_by_layer("activation", (*names, "tanh"))}
-        for names in batched((*ACTIVATIONS[1:], ACTIVATIONS[0]), together)
+        for names in batched((*PROGRAMMED[1:], PROGRAMMED[0]), together)
     }
 
 

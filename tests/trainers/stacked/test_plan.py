@@ -23,9 +23,9 @@ from tuner.home import Home, names
 from tuner.metrics import Task
 from tuner.study import Study, TrainingSection, from_document, load
 from tuner.trainers.stacked import cost
-from tuner.trainers.stacked.plan import DEEPEST, MEMORY, Plan, Rows, described, plan
+from tuner.trainers.stacked.plan import DEEPEST, MEMORY, PROGRAMMED, Plan, Rows, described, plan
 from tuner.trial import Value
-from tuner.tunables import ACTIVATIONS, OPTIMIZERS
+from tuner.tunables import OPTIMIZERS
 
 ROOT = Path(__file__).parent.parent.parent.parent
 Draw = Callable[[], float]
@@ -64,7 +64,7 @@ def studies(draw: st.DrawFn) -> Study:
     space: dict[str, Any] = {"layers": range_(0, draw(st.sampled_from([3, 12, 40])))}
     more = {
         "units": lambda: by_layer(range_(1, draw(st.sampled_from([16, 200, 5000])))),
-        "activation": lambda: by_layer(some(ACTIVATIONS)),
+        "activation": lambda: by_layer(some(PROGRAMMED)),
         "optimizer": lambda: some(OPTIMIZERS),
         "dropout": lambda: by_layer({"float": [0.0, 0.5]}),
         "batch_norm": lambda: by_layer({"choice": [False, True]}),

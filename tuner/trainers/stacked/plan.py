@@ -20,7 +20,7 @@ from tuner.space import Space
 from tuner.study import TrainingSection
 from tuner.trainers.stacked import cost
 from tuner.trial import Value
-from tuner.tunables import ACTIVATIONS, CLIPPING, OPTIMIZERS, TUNABLES, setting
+from tuner.tunables import ACTIVATIONS, CLIPPING, FOR_IMAGES, OPTIMIZERS, TUNABLES, only_for_images, setting
 
 if TYPE_CHECKING:
     from tuner.data.split import Split
@@ -109,13 +109,17 @@ class Plan:
         if self._lane_bytes(values) > MEMORY:
             return "its layers take more memory than a stack may have"
         for layer in range(1, depth + 1):
-            if (name := setting(values, "activation", layer)) not in self.traits.activations:
+            if (name := setting(values, "activation", layer)) not in PROGRAMMED:
+                return f"the stacked trainer does not know the activation {name}"
+            if name not in self.traits.activations:
                 return f"the activation {name} is not in the study's space"
         if (name := setting(values, "optimizer")) not in self.traits.optimizers:
             return f"the optimizer {name} is not in the study's space"
         extra = _switches(values, depth) - set(self.traits.switches)
         if extra:
             return f"{min(extra)} is not in the study's space"
+        if name := only_for_images(values):
+            return f"the stacked trainer does not know {name}"
         unknown = {name for name in values if name.rstrip("0123456789").rstrip("_") not in KNOWN and name not in KNOWN}
         return f"the stacked trainer does not know {min(unknown)}" if unknown else None
 
@@ -185,6 +189,8 @@ class Plan:
         return -(-self.rows.train // size)
 
 
+# The activations that the programs have.
+PROGRAMMED = tuple(name for name in ACTIVATIONS if name not in ("prelu", "rrelu"))
 # What the programs know how to do, by name; anything else that a space may have one day goes to the plain trainer.
 KNOWN = frozenset(
     {
@@ -192,6 +198,7 @@ KNOWN = frozenset(
         "learning_rate", "schedule", "end_rate", "warmup", "momentum", "nesterov", "beta_1", "beta_2", "rho", "epsilon",
         "amsgrad", "centered", "initial_accumulator_value", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm",
         "label_smoothing", "class_weight", "batch_size",
+        *FOR_IMAGES,  # as far as they ask for nothing
     }
 )  # fmt: skip
 
@@ -277,7 +284,7 @@ def _traits(space: Space, sample: list[dict[str, Value]]) -> Traits:
     if "adamw" in optimizers:  # it decays weights by default
         switched.add("weight_decay")
     return Traits(
-        activations=words("activation", ACTIVATIONS),
+        activations=words("activation", PROGRAMMED),
         optimizers=optimizers,
         switches=tuple(name for name in SWITCHES if name in switched),
     )
