@@ -162,11 +162,22 @@ class SearchSection(Section):
     )
     trials: Count = Field(100, description="how many in all, those of earlier commands included")
     time: Annotated[str, AfterValidator(_duration)] | None = Field(None, description="a limit for one command, as 10m")
+    repeats: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1, description="how often the grid sampler runs each combination, with another seed every time"
+    )
     seed: Seed = Field(0, description="decides the proposals and the seed of each trial")
     deterministic: bool = Field(False, description="the same trials at any number of workers, after interruptions too")
     keep_models: Count = Field(5, description="the models of that many best trials are kept")
     finalists: Count = Field(3, description="the best trials that are trained again with fresh seeds")
     max_failures: Count = Field(10, description="that many failed trials in a row end the search")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SearchSection:
+        if self.repeats > 1 and self.sampler != "grid":
+            raise ValueError(
+                f"repeats are of the grid sampler, got {self.repeats} with '{self.sampler}'; leave them out"
+            )
+        return self
 
     @property
     def learns(self) -> bool:

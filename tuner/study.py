@@ -44,8 +44,8 @@ __all__ = [
 NAME = re.compile(r"(?!.*\.\.)(?!\.$)[a-z0-9._-]{1,64}")
 # Keys that do not decide the trials: the budget, what is kept, and the place of the data, whose content is compared.
 _NOT_A_SETTING = {
-    "title", "data.source", "data.test", "search.trials", "search.time", "search.keep_models", "search.finalists",
-    "search.max_failures",
+    "title", "data.source", "data.test", "search.trials", "search.time", "search.repeats", "search.keep_models",
+    "search.finalists", "search.max_failures",
 }  # fmt: skip
 
 

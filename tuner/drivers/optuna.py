@@ -12,6 +12,7 @@ Optuna's study is a mirror in memory, rebuilt from the results, the waiting tria
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -54,7 +55,7 @@ class OptunaDriver:
         search = study.search
         self._space, self._seed, self._epochs = study.space, search.seed, study.training.epochs
         self._objective, self._pruner = objective, search.pruner
-        self._size = study.space.size
+        self._size, self._repeats = study.space.size, search.repeats
         self._mirror = Mirror(study.space, objective.goal, search.pruner, self._epochs, search.sampler == "tpe")
         self._sampler = self._sampler_named(search.sampler)
         self._window = window
@@ -62,6 +63,7 @@ class OptunaDriver:
         self._running: dict[int, _Running] = {}
         self._ended: dict[int, tuple[Values, Outcome]] = {}
         self._twins: dict[str, int] = {}
+        self._tried: Counter[str] = Counter()  # by what a trial would train
         self._changed: dict[str, Any] = {}
         self._next = next_number
         self._rebuild(told, asked, state)
@@ -94,20 +96,25 @@ class OptunaDriver:
     # Proposals
 
     def _untried(self) -> Values | None:
-        """Values for the next trial that no trial had, or None where there are none left."""
-        if self._size is not None and len(self._twins) >= self._size:
+        """Values for the next trial that no trial had, or None where there are none left.
+
+        With repeats, all combinations have had as many trials before any has one more.
+        """
+        rounds = self._tried.total() // self._size if self._size else 0
+        if self._size is not None and rounds >= self._repeats:
             return None
         candidates: Iterator[Values] = iter(self._sampler.candidates(self._next))
         if self._size is not None:
             # Reached only when nearly all is tried, and looks at no more values than there are trials, and one.
             candidates = chain(candidates, self._space.grid())
-        return next((values for values in candidates if self._trial(values).key not in self._twins), None)
+        return next((values for values in candidates if self._tried[self._trial(values).key] <= rounds), None)
 
     def _begin(self, values: Values) -> Trial:
         trial = self._trial(values)
         self._running[trial.number] = each = _Running(trial, self._mirror.enter(values))
         self._place[trial.number] = each.running.number
         self._twins[trial.key] = trial.number
+        self._tried[trial.key] += 1
         self._next += 1
         self._changed |= {"next": self._next, "places": self._mirror.places}
         self._note(each)
@@ -176,6 +183,7 @@ class OptunaDriver:
     def _rebuild(self, told: Sequence[Result], asked: Sequence[Trial], state: Mapping[str, Any]) -> None:
         trials = {trial.number: trial for trial in [*(result.trial for result in told), *asked]}
         self._twins = {trial.key: number for number, trial in trials.items()}
+        self._tried = Counter(trial.key for trial in trials.values())
         self._ended = {r.trial.number: (dict(r.trial.values), Outcome.of(r, self._objective)) for r in told}
         for place, (kind, number) in enumerate(_places(trials, state), start=1):
             if kind == "trial":
