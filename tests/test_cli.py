@@ -13,6 +13,7 @@ import click
 import pytest
 
 from tuner import cli, study
+from tuner.commands import searching
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("tensorflow", "keras", "mlflow", "optuna", "pandas", "sklearn", "scipy", "matplotlib")
@@ -57,9 +58,9 @@ def test_a_bad_study_file_is_told_without_a_heavy_import(tmp_path: Path) -> None
 
 
 def test_the_choices_are_those_of_study_files() -> None:
-    assert cli.SAMPLERS == study.SAMPLERS
-    assert cli.PRUNERS == study.PRUNERS
-    assert cli.TRAINERS == study.TRAINERS
+    assert searching.SAMPLERS == study.SAMPLERS
+    assert searching.PRUNERS == study.PRUNERS
+    assert searching.TRAINERS == study.TRAINERS
 
 
 def commands() -> list[tuple[str, click.Command]]:

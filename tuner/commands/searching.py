@@ -1,0 +1,126 @@
+"""The command that searches."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tuner.commands.named import numbered
+from tuner.commands.stopping import Stopped
+from tuner.errors import StudyError
+
+if TYPE_CHECKING:
+    from tuner.home import Home
+    from tuner.study import Study
+
+# The choices stand here once more, because reading them from tuner.study would import pydantic for `--help`.
+SAMPLERS = ("tpe", "random", "grid", "qmc")
+TRAINERS = ("auto", "stacked", "plain")
+PRUNERS = ("hyperband", "successive-halving", "median", "none")
+
+
+@click.command()
+@click.argument("study")
+@click.option("--trials", type=click.IntRange(min=1), help="How many trials in all, earlier commands included.")
+@click.option("--time", "time_", metavar="TIME", help="A limit for the trials of this command: 90s, 10m, 1h30m.")
+@click.option("--seed", type=click.IntRange(min=0, max=2**31 - 1), help="The seed of everything that is drawn.")
+@click.option("--data", metavar="FILE", help="Other rows than the study's: a .csv, .parquet or .npz file.")
+@click.option("--sampler", type=click.Choice(SAMPLERS), help="What proposes the next trial.")
+@click.option("--pruner", type=click.Choice(PRUNERS), help="What stops trials that look bad.")
+@click.option("--trainer", type=click.Choice(TRAINERS), help="Trains many trials in one program, or one by one.")
+@click.option("--deterministic/--no-deterministic", default=None, help="The same search at any number of workers.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that train.  [default: one a core]")
+@click.option("--fresh", is_flag=True, help="Begin a new search beside the one that there is.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON; progress goes to stderr.")
+def search(
+    study: str,
+    trials: int | None,
+    time_: str | None,
+    seed: int | None,
+    data: str | None,
+    sampler: str | None,
+    pruner: str | None,
+    trainer: str | None,
+    deterministic: bool | None,
+    workers: int | None,
+    fresh: bool,
+    as_json: bool,
+) -> None:
+    """Search for a good network, or go on with a search.
+
+    STUDY is a name from `tuner studies`, or the path of a study file. The same command again goes on where the last
+    one stopped, however that ended.
+    """
+    from tuner import live, report
+    from tuner.home import Home
+    from tuner.study import seconds
+
+    home = Home.here()
+    options: dict[str, dict[str, Any]] = {
+        "data": {"source": str(Path(data).absolute())} if data is not None else {},
+        "search": {
+            key: value
+            for key, value in {
+                "trials": trials,
+                "time": time_,
+                "seed": seed,
+                "sampler": sampler,
+                "pruner": pruner,
+                "trainer": trainer,
+                "deterministic": deterministic,
+            }.items()
+            if value is not None
+        },
+    }
+    name, number = numbered(study)
+    loaded = _opened(name, number, home, options)
+    stopped = Stopped()
+    limit = live.deadline(seconds(loaded.search.time) if loaded.search.time else None)
+    with live.watch(as_json) as watch, stopped.by_signals(watch.say):
+        from tuner.search import search as run
+
+        outcome = run(
+            loaded, home, watch, number=number, fresh=fresh, workers=workers or cores(), stop=stopped.asked, late=limit
+        )
+    shown = report.load_search(home, outcome.label)
+    if as_json:
+        click.echo(json.dumps(report.outcome_json(outcome, shown), indent=2, ensure_ascii=False))
+    else:
+        report.print_outcome(outcome, shown, _same_command())
+    if outcome.ended == "stopped":
+        sys.exit(stopped.code)
+
+
+def _opened(name: str, number: int | None, home: Home, options: dict[str, dict[str, Any]]) -> Study:
+    """The study with the options of the command; what is wrong with an option is said of the option."""
+    from tuner.opening import study
+
+    try:
+        return study(name, number, home, options)
+    except StudyError as error:
+        study(name, number, home, {})  # what is wrong with the file itself comes first
+        given = {f"{section}.{key}": f"--{key}" for section, chosen in options.items() for key in chosen}
+        given["data.source"] = "--data"
+        raise StudyError(*(_of_option(problem, given) for problem in error.problems)) from None
+
+
+def _of_option(problem: str, given: dict[str, str]) -> str:
+    where, _, told = problem.partition(": ")
+    key, _, what = told.partition(": ")
+    return f"{given[key]}: {what}" if key in given else f"{where}: {told}"
+
+
+def _same_command() -> str:
+    import shlex
+
+    return shlex.join(["tuner", *(argument for argument in sys.argv[1:] if argument != "--fresh")])
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
