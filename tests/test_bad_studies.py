@@ -82,10 +82,10 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
      ["search.time: expected a time such as 90s, 10m or 1h30m, got '10'"]),
     # words
     ("unknown metric", with_("objective", "metric = 'val_acuracy'"),
-     ["objective.metric: expected one of val_accuracy, val_loss, val_rmse, val_mae, got 'val_acuracy'."
-      " Did you mean 'val_accuracy'?"]),
+     ["objective.metric: expected one of val_accuracy, val_loss, val_f1, val_auc, val_rmse, val_mae, val_r2, got "
+      "'val_acuracy'. Did you mean 'val_accuracy'?"]),
     ("metric of another task", data("task = 'regression'") + "[objective]\nmetric = 'val_accuracy'\n",
-     ["objective.metric: the data is a regression task, expected one of val_rmse, val_mae, val_loss,"
+     ["objective.metric: the data is a regression task, expected one of val_rmse, val_mae, val_loss, val_r2,"
       " got 'val_accuracy'"]),
     ("unknown driver", with_("search", "driver = 'optima'"),
      ["search.driver: expected one of optuna, got 'optima'. Did you mean 'optuna'?"]),
@@ -172,13 +172,20 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("a value of the network for each layer", space("layers = 2\nbatch_size = { int = [8, 16], each = 'layers' }"),
      ["space.batch_size: one value serves the whole network; leave out each = 'layers'"]),
     ("each of something else", space("layers = 2\nunits = { int = [8, 16], each = 'layer' }"),
-     ["space.units.each: expected one of layers, got 'layer'. Did you mean 'layers'?"]),
+     ["space.units.each: expected one of layers, conv_layers, got 'layer'. Did you mean 'layers'?"]),
+    ("each of what it does not belong to",
+     space("layers = 2\nconv_layers = 1\nunits = { int = [8, 16], each = 'conv_layers' }\n"
+           "filters = { int = [8, 16], each = 'layers' }"),
+     ["space.units: expected each = 'layers', got each = 'conv_layers'",
+      "space.filters: expected each = 'conv_layers', got each = 'layers'"]),
+    ("blocks that are not there", space("layers = 2\nfilters = 8\nrotation = 5.0"),
+     ["space.filters: there are no blocks of convolution; put conv_layers above it, or leave it out"]),
     ("each before the layers", space("units = { int = [8, 16], each = 'layers' }\nlayers = { int = [1, 3] }"),
      ["space.units: each = 'layers' needs a parameter of that name above it, of whole numbers"]),
     ("unknown key of an entry", space("units = { int = [8, 16], stepp = 8 }"),
-     ["space.units.stepp: unknown key. Did you mean 'step'? Known: int, float, choice, step, log, each, when"]),
+     ["space.units.stepp: unknown key. Did you mean 'step'? Known: int, float, choice, step, log, taper, each, when"]),
     ("the program's own word for a key", space("units = { int_ = [8, 16] }"),
-     ["space.units.int_: unknown key. Did you mean 'int'? Known: int, float, choice, step, log, each, when"]),
+     ["space.units.int_: unknown key. Did you mean 'int'? Known: int, float, choice, step, log, taper, each, when"]),
     ("condition on an unknown parameter", space("units = { int = [8, 16], when = { optimiser = 'sgd' } }"),
      ["space.units: its condition refers to 'optimiser', which is not in the space"]),
     ("condition on a later parameter",
@@ -213,8 +220,8 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
      ["space.epsilon: lion has none; say when = { optimizer = … } with \"adadelta\" or \"adagrad\" or \"adam\" or"
       " \"adamax\" or \"adamw\" or \"nadam\" or \"rmsprop\" for it"]),
     ("the end of a learning rate that stays", space("end_rate = { float = [0.01, 0.1] }"),
-     ["space.end_rate: constant has none; say when = { schedule = … } with \"linear\" or \"exponential\" or \"cosine\" or"
-      " \"inverse_time\" for it"]),
+     ["space.end_rate: constant has none; say when = { schedule = … } with \"linear\" or \"exponential\" or \"cosine\" "
+      "or \"inverse_time\" for it"]),
     ("an end of 0", space("schedule = 'exponential'\nend_rate = { float = [0.0, 0.1] }"),
      ["space.end_rate: expected a value from 1e-06 to 1.0, got 0.0"]),
     ("the end of a schedule that is wrong is judged once that is mended",

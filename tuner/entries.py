@@ -37,7 +37,7 @@ class Entry(Section):
     step: float | None = Field(None, description="only low, low + step, …")
     log: bool = Field(False, description="sampled evenly by order of magnitude")
     taper: bool = Field(False, description="at most as much in each layer as in the one before")
-    each: Literal["layers"] | None = Field(None, description="a value of its own for every layer")
+    each: Literal["layers", "conv_layers"] | None = Field(None, description="a value of its own for every layer")
     when: dict[str, Scalar | tuple[Scalar, ...]] = Field({}, description="active only under these values of others")
 
     def parameter(self, name: str, tunable: Tunable) -> Parameter:
@@ -99,6 +99,7 @@ def parse(given: object) -> Space:
     named = {parameter.name: parameter for parameter in sound}
     lines += _idle(named, rules, unsound)
     lines += _clipped_twice(named)
+    lines += _without_blocks(named, unsound)
     if lines:
         raise refused(lines)
     return space
@@ -160,6 +161,8 @@ def _choice(
 def _check_meaning(parameter: Parameter, tunable: Tunable) -> None:
     if parameter.each is not None and not tunable.per_layer:
         raise ValueError(f"one value serves the whole network; leave out each = '{parameter.each}'")
+    if parameter.each not in (None, tunable.counter):
+        raise ValueError(f"expected each = '{tunable.counter}', got each = '{parameter.each}'")
     if not isinstance(parameter, Int | Float):
         return
     if tunable.kind in (str, bool):
@@ -213,6 +216,14 @@ def _clipped_twice(named: Mapping[str, Parameter]) -> Iterator[str]:
         yield f"{name}: excludes {first}, as gradients are clipped in one way only; leave one out"
 
 
+def _without_blocks(named: Mapping[str, Parameter], unsound: set[str]) -> Iterator[str]:
+    if "conv_layers" in {*named, *unsound}:
+        return
+    for name, parameter in named.items():
+        if TUNABLES[name].counter == "conv_layers" and not parameter.each:
+            yield f"{name}: there are no blocks of convolution; put conv_layers above it, or leave it out"
+
+
 def dump(space: Space) -> dict[str, str]:
     """Each parameter's range, counter and conditions in words, and the rules: what a change of the space is told by."""
     words = {parameter.name: _in_words(parameter) for parameter in space.parameters if not parameter.ruled}
@@ -248,7 +259,9 @@ def _entry_schema(tunable: Tunable) -> dict[str, Any]:
     scalar = _scalar_schema(tunable)
     senseless = {int: {"float"}, float: {"int"}}.get(tunable.kind, {"int", "float", "step", "log"})
     senseless = senseless | (set() if tunable.kind is int and tunable.per_layer else {"taper"})
-    if not tunable.per_layer:
+    if tunable.per_layer:
+        entry["properties"]["each"] |= {"anyOf": [{"const": tunable.counter}, {"type": "null"}]}
+    else:
         senseless = senseless | {"each"}
     entry["properties"] = {key: value for key, value in entry["properties"].items() if key not in senseless}
     about = entry["properties"]["choice"]["description"]

@@ -53,12 +53,13 @@ def study(name: str, number: int | None, home: Home, options: Mapping[str, Mappi
 
 def split(study: Study, home: Home) -> Split:
     """The study's rows in three parts. Raises DataError, and StudyError where the study does not go with them."""
-    from tuner.data import batches, classes, sources
+    from tuner.data import batches, classes, image_rows, sources
     from tuner.data import split as parts
 
     drawn = parts.split(sources.load(study, home), study.data.split)
     study.objective_for(drawn.task)
     classes.check(study, drawn)
+    image_rows.check(study, drawn)
     return replace(drawn, warnings=(*drawn.warnings, *batches.check(study, drawn)))
 
 

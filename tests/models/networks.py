@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,15 @@ from tuner.trial import Value
 Values = Mapping[str, Value]
 
 
-def build(values: Values, task: Task = Task.BINARY, seed: int = 1) -> Any:
-    from tuner.models import dense
+def build(values: Values, task: Task = Task.BINARY, seed: int = 1, image: tuple[int, int, int] | None = None) -> Any:
+    from tuner.models import network
 
-    return dense.build(values, seed, task, features=4, classes=3)
+    return network.build(values, seed, task, features=prod(image or (4,)), classes=3, image=image)
 
 
-def described(values: Values, task: Task = Task.BINARY) -> dict[str, Any]:
+def described(values: Values, task: Task = Task.BINARY, image: tuple[int, int, int] | None = None) -> dict[str, Any]:
     """The layers in order as (class, what was set), and how the network is trained."""
-    model = build(values, task)
+    model = build(values, task, image=image)
     return {
         "layers": [(type(layer).__name__, layer.get_config()) for layer in model.layers],
         "output": model.output_shape,
@@ -32,9 +33,9 @@ def described(values: Values, task: Task = Task.BINARY) -> dict[str, Any]:
     }
 
 
-def weights(values: Values, seed: int = 1) -> dict[str, Array]:
+def weights(values: Values, seed: int = 1, image: tuple[int, int, int] | None = None) -> dict[str, Array]:
     """The initial weights by the layer and name of each."""
-    return {variable.path: np.asarray(variable) for variable in build(values, seed=seed).weights}
+    return {variable.path: np.asarray(variable) for variable in build(values, seed=seed, image=image).weights}
 
 
 def penalty(values: Values) -> tuple[float, dict[str, Array]]:
@@ -43,13 +44,13 @@ def penalty(values: Values) -> tuple[float, dict[str, Array]]:
     return sum(float(loss) for loss in model.losses), {each.path: np.asarray(each) for each in model.weights}
 
 
-def stepped(values: Values, task: Task = Task.BINARY) -> dict[str, bool]:
+def stepped(values: Values, task: Task = Task.BINARY, image: tuple[int, int, int] | None = None) -> dict[str, bool]:
     """Whether each weight is finite and has moved, after one step on a few rows."""
-    model = build(values, task)
+    model = build(values, task, image=image)
     model.run_eagerly = True  # the same step, without the seconds that it takes to trace it
     rng = np.random.default_rng(0)
     before = {each.path: np.array(each) for each in model.weights}
-    model.train_on_batch(rng.normal(size=(8, 4)).astype("float32"), rng.integers(0, 2, size=(8, 1)))
+    model.train_on_batch(rng.normal(size=(8, prod(image or (4,)))).astype("float32"), rng.integers(0, 2, size=(8, 1)))
     assert all(np.isfinite(np.asarray(each)).all() for each in model.weights)
     return {each.path: not np.array_equal(np.asarray(each), before[each.path]) for each in model.weights}
 
@@ -88,5 +89,18 @@ def scheduled(values: Values, steps: int) -> list[float]:
         "linear": schedules.PolynomialDecay(first, steps, end * first),
         "exponential": schedules.ExponentialDecay(first, steps, end),
         "cosine": schedules.CosineDecay(first, steps, end),
+        "inverse_time": schedules.InverseTimeDecay(first, steps, 1 / end - 1),
     }[str(values["schedule"])]
     return [float(schedule(step)) for step in range(steps)]
+
+
+def augmented(
+    values: Values, rows: Array, batches: Sequence[tuple[int, int, int]], image: tuple[int, int, int] | None
+) -> list[Array]:
+    """The rows as a network trains on them in each batch of (seed, epoch, step); none where they are left alone."""
+    import tensorflow as tf
+
+    from tuner.models.augmentation import augmentation
+
+    made = [(augmentation(values, seed, image), epoch, step) for seed, epoch, step in batches]
+    return [augment(tf.constant(rows), epoch, step).numpy() for augment, epoch, step in made if augment is not None]

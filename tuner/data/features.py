@@ -160,6 +160,14 @@ class Preprocessing:
         return blocks
 
     @property
+    def image(self) -> tuple[int, int, int] | None:
+        """(height, width, channels) of a row that is an image, as Keras has it; None where rows are none."""
+        if isinstance(pixels := self.steps[0], Pixels) and len(pixels.shape) in (2, 3):
+            height, width, channels = (*pixels.shape, 1)[:3]
+            return height, width, channels
+        return None
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """What each column of the matrix is."""
         if isinstance(pixels := self.steps[0], Pixels):

@@ -57,6 +57,11 @@ class Split:
     example: tuple[Mapping[str, Any], ...]
     warnings: tuple[str, ...]
 
+    @property
+    def image(self) -> tuple[int, int, int] | None:
+        """(height, width, channels) that a row of the flat matrices has as an image; None where rows are none."""
+        return self.preprocessing.image
+
     def save(self, folder: Path) -> None:
         """Writes the folder, whole or not at all: arrays as .npy, the rest as split.json."""
         folder.parent.mkdir(parents=True, exist_ok=True)

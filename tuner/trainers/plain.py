@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tuner import quiet
+from tuner.data import scaling
 from tuner.data.classes import weights_of_classes
 from tuner.data.split import Split
 from tuner.metrics import Array, Task
@@ -31,7 +32,7 @@ with quiet.stderr():
     import keras
     import tensorflow as tf
 
-    from tuner.models import dense, schedule
+    from tuner.models import augmentation, network, schedule
 
 # Rows of one prediction: bounds memory, and is the same for every trial so that scores do not depend on it.
 _ROWS = 4096
@@ -107,7 +108,9 @@ def _rates(trial: Trial, epochs: int, steps: int) -> Array | None:
 def build(trial: Trial, split: Split, rates: Array | None = None) -> keras.Model:
     """The trial's network for these data, with its initial weights; `rates` is needed only to train it."""
     classes = len(split.classes) if split.classes else 1
-    return dense.build(trial.values, trial.seed, split.task, split.x_train.shape[1], classes, rates)
+    affine = scaling.affine(split, str(setting(trial.values, "input_scaling")))
+    features = split.x_train.shape[1]
+    return network.build(trial.values, trial.seed, split.task, features, classes, rates, split.image, affine)
 
 
 def predict(model: keras.Model, x: Array, split: Split) -> Array:
@@ -129,13 +132,15 @@ def _batches(split: Split, trial: Trial, size: int) -> tuple[tf.data.Dataset, in
     """The batches of all epochs in a row, and how many make an epoch; the last one of an epoch may be shorter.
 
     A batch is (rows, targets), and with balanced classes (rows, targets, weights of rows). The order of rows in an
-    epoch depends on the trial's seed and the epoch alone.
+    epoch, and how images are turned and moved, depend on the trial's seed and the epoch alone.
     """
     rows = len(split.x_train)
     steps = -(-rows // size)
     whole = [tf.constant(split.x_train), tf.constant(readings.targets(split))]
     if setting(trial.values, "class_weight") == "balanced":
         whole.append(tf.constant(weights_of_classes(split)[split.y_train.astype(np.int64)]))
+
+    augment = augmentation.augmentation(trial.values, trial.seed, split.image)
 
     def draw(epoch: Array) -> Array:
         return rows_of(trial, int(epoch), rows)
@@ -144,7 +149,11 @@ def _batches(split: Split, trial: Trial, size: int) -> tuple[tf.data.Dataset, in
         # Drawn when the epoch begins: the orders of all epochs at once may be larger than the data.
         order = tf.numpy_function(draw, [epoch], tf.int32)
         order.set_shape((rows,))
-        return tf.data.Dataset.range(steps).map(lambda step: order[step * size : (step + 1) * size])
+        return tf.data.Dataset.range(steps).map(lambda step: (order[step * size : (step + 1) * size], epoch, step))
+
+    def batch(chosen: tf.Tensor, epoch: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        x, *more = (tf.gather(each, chosen) for each in whole)
+        return (x if augment is None else augment(x, epoch, step), *more)
 
     epochs = tf.data.Dataset.range(trial.first_epoch, trial.last_epoch + 1)
-    return epochs.flat_map(batches_of).map(lambda chosen: tuple(tf.gather(each, chosen) for each in whole)), steps
+    return epochs.flat_map(batches_of).map(batch), steps

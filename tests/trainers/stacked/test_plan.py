@@ -265,14 +265,22 @@ SPACE = {
         ({"dropout_1": 0.5}, "dropout is not in the study's space"),
         ({"clipnorm": 1.0}, "clipnorm is not in the study's space"),
         ({"class_weight": "balanced"}, "class_weight is not in the study's space"),
-        ({"filters": 3}, "the stacked trainer does not know filters"),
-        ({"kernel_size_2": 3}, "the stacked trainer does not know kernel_size_2"),
+        ({"strides": 3}, "the stacked trainer does not know strides"),
+        ({"strides_2": 3}, "the stacked trainer does not know strides_2"),
+        ({"conv_layers": 1, "filters_1": 3}, "the stacked trainer does not know conv_layers"),
+        ({"conv_layers": 0, "rotation": 5.0}, "the stacked trainer does not know rotation"),
+        ({"shift": 0.1}, "the stacked trainer does not know shift"),
     ],
 )
 def test_what_is_outside_of_the_space_has_a_reason(beyond: dict[str, Value], reason: str) -> None:
     own = planned(made(SPACE), Rows(Task.BINARY, 8, 2, 400, 100))
     assert own.reason(WITHIN) is None
     assert (own.reason({**WITHIN, **beyond}) or "").startswith(reason)
+
+
+def test_images_that_are_neither_convolved_nor_moved_are_rows_like_others() -> None:
+    own = planned(made(SPACE), Rows(Task.BINARY, 8, 2, 400, 100))
+    assert own.reason({**WITHIN, "conv_layers": 0, "filters": 8, "pooling": "max", "rotation": 0.0}) is None
 
 
 def test_the_share_of_a_space_that_is_refused_is_known_beforehand() -> None:

@@ -118,8 +118,8 @@ class Plan:
         extra = _switches(values, depth) - set(self.traits.switches)
         if extra:
             return f"{min(extra)} is not in the study's space"
-        if name := only_for_images(values):
-            return f"the stacked trainer does not know {name}"
+        if (asked := only_for_images(values)) is not None:
+            return f"the stacked trainer does not know {asked}"
         unknown = {name for name in values if name.rstrip("0123456789").rstrip("_") not in KNOWN and name not in KNOWN}
         return f"the stacked trainer does not know {min(unknown)}" if unknown else None
 
