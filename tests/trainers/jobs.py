@@ -146,3 +146,33 @@ def half_a_message(line: Connection) -> None:
 def listens(line: Connection) -> None:
     line.send("ready")
     line.recv()
+
+
+def exported(work: Work, trials: list[Trial], folder: Path) -> list[tuple[Result, list[str], Array, Array]]:
+    """Trains each trial and exports it: its result, the layers of the file, and what network and file predict for the
+    first train rows, as the one and the other take them.
+    """
+    import keras
+
+    from tuner.models.champion import _check_archive
+    from tuner.models.raw import raw_model
+    from tuner.trainers import plain
+
+    split, found = Split.open(work.split), []
+    rows = {name: np.array([row[name] for row in split.example], np.float32)[:, None] for name in split.example[0]}
+    given = {column.get("input", column["name"]): rows[column["name"]] for column in split.preprocessing.columns()}
+    for trial in trials:
+        result = plain.fit(work, trial, lambda report: True)
+        if result.weights is None:
+            found.append((result, [], np.zeros(0), np.ones(0)))
+            continue
+        model, path = plain.build(trial, split), folder / f"{trial.number}.keras"
+        model.set_weights(weights.load(result.weights))
+        raw_model(split.preprocessing, model).save(path)
+        _check_archive(path)
+        loaded = keras.models.load_model(path, compile=False, safe_mode=True)
+        answer = np.asarray(loaded({name: keras.ops.convert_to_tensor(cells) for name, cells in given.items()}))
+        inner = [type(layer).__name__ for layer in loaded.get_layer("network").layers]
+        trained = plain.predict(model, split.x_train[: len(answer)], split)
+        found.append((result, inner, trained.reshape(len(answer), -1), answer))
+    return found
