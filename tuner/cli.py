@@ -51,8 +51,10 @@ def cli(ctx: click.Context) -> None:
 
 for _command in (
     searching.search,
+    studies.init,
     studies.studies_,
     looking.show,
+    looking.table,
     looking.ui,
     models.export,
     models.predict,

@@ -14,7 +14,7 @@ from tuner import wording
 from tuner.data.columns import key
 from tuner.data.table import Kind
 from tuner.errors import StudyError, listing
-from tuner.home import Home
+from tuner.home import Home, shipped
 from tuner.inferring import Inferred, infer
 from tuner.metrics import Task
 from tuner.study import NAME, from_document
@@ -33,6 +33,17 @@ class Draft:
     path: Path
     text: str
     inferred: Inferred
+
+    @property
+    def shown(self) -> str:
+        """Where it is, as a person would type it."""
+        return _shown(self.path)
+
+    @property
+    def hides(self) -> bool:
+        """Whether there is a shipped study of that name, which is then no longer found."""
+        shipped_one = shipped() / self.path.name
+        return shipped_one.exists() and not (self.path.exists() and shipped_one.samefile(self.path))
 
     def write(self, force: bool = False) -> None:
         """Raises StudyError where there is such a file, unless `force` replaces it."""

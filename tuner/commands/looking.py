@@ -8,6 +8,9 @@ import click
 
 from tuner.commands.named import named
 
+# Those of tuner.table_formats, once more, as nothing else of tuner's is imported for `--help`.
+FORMATS = ("text", "csv", "md", "html")
+
 
 @click.command()
 @click.argument("study")
@@ -26,6 +29,36 @@ def show(study: str, top: int, as_json: bool) -> None:
         click.echo(json.dumps(report.search_json(shown), indent=2, ensure_ascii=False))
     else:
         report.print_search(shown, top)
+
+
+@click.command()
+@click.argument("study")
+@click.option("--rows", required=True, metavar="NAMES", help="A line for each combination of these parameters: a,b.")
+@click.option("--columns", metavar="NAMES", help="A block of columns for each combination of these.")
+@click.option("--metric", help="Another metric than the objective.")
+@click.option(
+    "--format", "form", default="text", show_default=True, type=click.Choice(FORMATS), help="How it is printed."
+)
+def table(study: str, rows: str, columns: str | None, metric: str | None, form: str) -> None:
+    """Print a search as a table, and draw it.
+
+    For every combination: the mean score on train and validation rows at the best epochs, seconds, and how many
+    trials there were, with the standard deviation where there are two or more. The picture lies beside the others of
+    the search.
+    """
+    from tuner import table_formats, tables
+    from tuner.home import Home
+
+    home = Home.here()
+    made = tables.table(home, named(study), _names(rows), _names(columns or ""), metric)
+    click.echo(table_formats.FORMATS[form](made), nl=False)
+    drawn = tables.draw(made, home)
+    click.echo(f"drawn in {drawn.relative_to(home.root)}", err=True)
+
+
+def _names(given: str) -> list[str]:
+    """The names in a list with commas."""
+    return [name.strip() for name in given.split(",") if name.strip()]
 
 
 @click.command()

@@ -6,6 +6,9 @@ import json
 
 import click
 
+# Those of tuner.metrics.Task, once more, as nothing of tuner's is imported for `--help`.
+TASKS = ("binary", "multiclass", "regression")
+
 
 @click.command("studies")
 def studies_() -> None:
@@ -14,6 +17,33 @@ def studies_() -> None:
     from tuner.home import Home
 
     report.print_studies(report.overview(Home.here()))
+
+
+@click.command()
+@click.argument("name")
+@click.option("--data", required=True, metavar="SOURCE", help="A .csv, .parquet or .npz file, or as openml:diabetes@1.")
+@click.option("--target", metavar="COLUMN", help="The column to predict.  [default: what looks like it]")
+@click.option(
+    "--task", type=click.Choice(TASKS), help="What kind of prediction.  [default: what the target looks like]"
+)
+@click.option("--force", is_flag=True, help="Replace the study file that is there.")
+def init(name: str, data: str, target: str | None, task: str | None, force: bool) -> None:
+    """Write a study file for rows that nobody has described.
+
+    It is studies/NAME.toml, can be searched as it is, and says what was guessed: kinds of columns, what stands for an
+    empty cell, which columns are left out.
+    """
+    from tuner import drafting
+    from tuner.home import Home
+
+    draft = drafting.draft(name, Home.here(), data, target, task, force)
+    draft.write(force)
+    for line in drafting.summary(draft.inferred):
+        click.echo(line)
+    for question in draft.inferred.questions:
+        click.echo(f"question: {question}")
+    click.echo(f"wrote {draft.shown}" + (", which comes before the shipped study of its name" if draft.hides else ""))
+    click.echo(f"search with: tuner search {name}")
 
 
 @click.command()
