@@ -76,6 +76,11 @@ class Space:
                 raise ValueError(f"{name}: {said(value)} is not its only value, {said(walked[name])}")
         return walked
 
+    def parameter(self, name: str) -> Parameter:
+        """The whole parameter of which a walk asks for a value by that name."""
+        named = {parameter.name: parameter for parameter in self.parameters}
+        return named.get(name) or named[name.rpartition("_")[0]]
+
     @property
     def size(self) -> int | None:
         """How many different sets of active values there are; None where a parameter is a continuum."""

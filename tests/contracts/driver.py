@@ -44,6 +44,23 @@ def diabetes(sampler: str, pruner: str, seed: int = 0) -> Study:
     return studies.load(shipped() / "diabetes.toml", options)
 
 
+# Rules of each kind: some of a choice, of a number, of what may be a continuum, and what is not in the space.
+RULES = [
+    {"if": {"layers": {"min": 4}}, "then": {"initializer": ["glorot_uniform", "lecun_normal"]}},
+    {"if": {"activation": ["relu", "selu"]}, "then": {"dropout": {"max": 0.2}, "batch_norm": True}},
+    {"if": {"optimizer": ["sgd", "adam"]}, "then": {"learning_rate": {"min": 0.001}}},
+    {"if": {"optimizer": "adam"}, "then": {"learning_rate": {"max": 0.01}}},
+]
+
+
+def ruled(sampler: str, pruner: str) -> Study:
+    """The same with rules, and a shape that tapers."""
+    plain = diabetes(sampler, pruner)
+    units = {"int": [8, 128], "step": 8, "each": "layers", "taper": True}
+    space = {**plain.document["space"], "units": units, "rules": RULES}
+    return studies.from_document("ruled", {**plain.document, "space": space})
+
+
 def few(sampler: str, pruner: str, seed: int = 0) -> Study:
     """A study of a space that a search can exhaust."""
     document = {
@@ -195,7 +212,7 @@ class DriverContract:
 
     @pytest.fixture
     def life(self, case: Case) -> Life:
-        return Life(case.build, diabetes(case.sampler, case.pruner))
+        return Life(case.build, ruled(case.sampler, case.pruner))
 
     def test_proposals_are_numbered_seeded_and_within_the_space(self, life: Life) -> None:
         life.work(30)
@@ -206,6 +223,21 @@ class DriverContract:
             assert list(life.study.space.check(trial.values).items()) == list(trial.values.items())
             assert (trial.first_epoch, trial.last_epoch, trial.parent, trial.retake) == (1, EPOCHS, None, 0)
             assert trial.seed == derive_seed(0, trial.number)
+
+    def test_proposals_obey_the_rules(self, life: Life) -> None:
+        life.work(30)
+        for trial in life.proposed:
+            layers, of = int(trial.values["layers"]), trial.values
+            rate, high = float(of["learning_rate"]), of["optimizer"] in ("sgd", "adam")
+            assert rate >= (0.001 if high else 0)
+            assert rate <= (0.01 if of["optimizer"] == "adam" else 1)
+            assert layers < 4 or of["initializer"] != "he_normal"
+            widths = [int(of[f"units_{layer}"]) for layer in range(1, layers + 1)]
+            assert widths == sorted(widths, reverse=True)
+            for layer in range(1, layers + 1):
+                narrow = of[f"activation_{layer}"] in ("relu", "selu")
+                assert of.get(f"batch_norm_{layer}") == (True if narrow else None)
+                assert float(of[f"dropout_{layer}"]) <= (0.2 if narrow else 0.6)
 
     def test_what_is_not_active_is_not_proposed(self, life: Life) -> None:
         life.work(30)

@@ -6,8 +6,9 @@ import warnings
 
 import pytest
 
-from tuner.drivers.distributions import asked_about, decode, distribution, encode
-from tuner.space import Choice, Float, Int, Parameter, Space
+from tuner.drivers.distributions import asked_about, decode, distribution, encode, kept, known, value_of
+from tuner.space import Choice, Float, Int, Parameter, Space, Wanted
+from tuner.trial import Value
 
 PARAMETERS: list[Parameter] = [
     Int(name="plain", low=1, high=10),
@@ -48,3 +49,30 @@ def test_optuna_is_asked_about_what_can_vary() -> None:
     assert asked_about(space, {"fixed": "relu", "rate": 0.5, "when": 2}) == [("rate", rate, 0.5), ("when", when, 2)]
     with pytest.raises(ValueError, match="when: a value is missing"):
         asked_about(space, {"fixed": "relu", "rate": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("parameter", "wanted", "drawn", "nearest"),
+    [
+        (Int(name="n", low=8, high=128, step=8), Wanted(low=20, high=60), [8, 24, 40, 128], [24, 24, 40, 56]),
+        (Int(name="n", low=8, high=128, step=8), Wanted((16, 64)), [8, 32, 48, 64], [16, 16, 64, 64]),
+        (Float(name="f", low=0.0, high=0.6, step=0.1), Wanted(high=0.25), [0.1, 0.6], [0.1, 0.2]),
+        (Float(name="f", low=1e-4, high=0.1, log=True), Wanted(low=1e-3), [1e-4, 0.05], [1e-3, 0.05]),
+    ],
+)
+def test_a_number_keeps_its_whole_range_and_is_moved_to_what_is_left(
+    parameter: Parameter, wanted: Wanted, drawn: list[Value], nearest: list[Value]
+) -> None:
+    left = parameter.narrowed(wanted)
+    assert left is not None
+    assert known("n", left, parameter) == ("n", parameter)
+    assert [kept(left, value) for value in drawn] == nearest
+
+
+def test_the_parts_of_a_choice_have_names_of_their_own() -> None:
+    whole = Choice(name="a", options=("1", 1, "x"))
+    parts = [whole.narrowed(Wanted(options)) for options in (("1", "x"), (1, "x"), ("1", 1))]
+    names = [known("a_2", part, whole)[0] for part in parts if part is not None]
+    assert len({*names, "a_2"}) == 4
+    assert {value_of(name) for name in names} == {"a_2"}
+    assert known("a_2", whole, whole) == ("a_2", whole)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.contracts.driver import OBJECTIVE, diabetes
+from tuner import study as studies
 from tuner.drivers import importance
 from tuner.drivers.sampling import Random
 from tuner.trial import Result, State, Trial, Value
@@ -55,3 +56,20 @@ def test_too_little_to_tell(known: list[Result]) -> None:
 def test_any_number_of_trials_will_do(n: int) -> None:
     shares = importance(STUDY, OBJECTIVE, results(n))
     assert all(math.isfinite(share) and share >= 0 for share in shares.values())
+
+
+def test_the_parts_that_rules_leave_of_a_choice_count_as_one_parameter() -> None:
+    initializers = ["he_normal", "lecun_normal", "glorot_uniform"]
+    space = {
+        "optimizer": {"choice": ["adam", "sgd", "nadam"]},
+        "initializer": {"choice": initializers},
+        "batch_size": {"int": [1, 100]},
+        "rules": [{"if": {"optimizer": ["adam", "sgd"]}, "then": {"initializer": initializers[:2]}}],
+    }
+    study = studies.from_document("ruled", {"data": {"source": "sklearn:wine"}, "space": space})
+    drawn = [next(Random(study.space, 0).candidates(number)) for number in range(120)]
+    scores = [float(values["initializer"] == "he_normal") + n * 1e-6 for n, values in enumerate(drawn)]
+    known = [Result(Trial(n, values, 0, 1), State.COMPLETE, scores[n]) for n, values in enumerate(drawn)]
+    shares = importance(study, OBJECTIVE, known)
+    assert next(iter(shares)) == "initializer"
+    assert sum(shares.values()) == pytest.approx(1.0)

@@ -2,6 +2,9 @@
 
 A choice and a stepped float are known to Optuna by index: it looks choices up by equality, where true is 1, and
 moves the end of a float range whose step does not divide it.
+
+Where rules leave a part of a parameter, Optuna still knows a number by its whole range, and what it draws is moved to
+the nearest value that is left. The parts of a choice are choices of their own to it, as it knows one by its options.
 """
 
 from __future__ import annotations
@@ -48,8 +51,34 @@ def decode(parameter: Parameter, drawn: Any) -> Value:
     return int(drawn)
 
 
+def known(name: str, left: Parameter, whole: Parameter) -> tuple[str, Parameter]:
+    """The name that Optuna knows a value by where `left` is left of the parameter, and what it is drawn from."""
+    if left is not whole and isinstance(whole, Choice):
+        return " ".join([name, *(str(encode(whole, option)) for option in left.choices())]), left
+    return name, whole
+
+
+def value_of(known: str) -> str:
+    """The name of the value that Optuna knows by that name."""
+    return known.partition(" ")[0]
+
+
+def kept(left: Parameter, value: Value) -> Value:
+    """The value of what is left that is nearest to one of the whole parameter."""
+    if isinstance(left, Choice):
+        # Some values of a number, where it is not in it itself.
+        return value if value in left else min(left.options, key=lambda option: abs(float(option) - float(value)))
+    if isinstance(left, Float):
+        return left.nearest(float(value))
+    assert isinstance(left, Int)
+    return min(max(int(value), left.low), left.nth(left.size - 1))
+
+
 def asked_about(space: Space, values: Mapping[str, Value]) -> list[tuple[str, Parameter, Value]]:
-    """The values that could have been others, in the space's order. Raises ValueError where they are none of it."""
+    """The values that could have been others, in the space's order, with what was left of their parameters.
+
+    Raises ValueError where they are none of the space.
+    """
     asked: list[tuple[str, Parameter, Value]] = []
 
     def given(name: str, parameter: Parameter) -> Value:

@@ -21,7 +21,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner,
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from tuner.drivers.distributions import asked_about, decode, distribution, encode
+from tuner.drivers.distributions import asked_about, decode, distribution, encode, kept, known, value_of
 from tuner.space import Parameter, Space
 from tuner.trial import Objective, Result, State, Value
 
@@ -115,6 +115,7 @@ class Mirror:
         # Only a sampler that learns looks at values, and copying them is most of what a trial costs.
         self._learns = learns
         self._distributions: dict[str, BaseDistribution] = {}
+        self._wholes: dict[str, Parameter] = {}
         self._groups = _Groups()  # of trials that have ended
         self._storage = _Places()
         with _quiet():
@@ -196,27 +197,38 @@ class Mirror:
         trial = self._at(self._scratch)
         jointly: dict[str, Any] = {}
 
-        def suggest(name: str, parameter: Parameter) -> Value:
+        def suggest(asked: str, left: Parameter) -> Value:
+            name, parameter = self._known(asked, left)
+            value = decode(parameter, drawn(name, parameter))
+            return value if parameter is left else kept(left, value)
+
+        def drawn(name: str, parameter: Parameter) -> Any:
             if name not in jointly and (group := self._groups.having(name)):
                 several = {each: self._distributions[each] for each in group if not self._distributions[each].single()}
                 jointly.update(sampler.sample_relative(self._study, trial, several))
             if name in jointly:
-                return decode(parameter, jointly[name])
-            alone = sampler.sample_independent(self._study, trial, name, self._distribution(name, parameter))
-            return decode(parameter, alone)
+                return jointly[name]
+            return sampler.sample_independent(self._study, trial, name, self._distribution(name, parameter))
 
         return self._space.walk(suggest)
 
     # For reports
 
     def weights(self, share: float) -> dict[str, float]:
-        """What tells the best `share` of the completed trials from the others, by name, on a scale of its own."""
+        """What tells the best `share` of the completed trials from the others, by name, on a scale of its own.
+
+        Of what is known by several names, the weights are added up.
+        """
         evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=share)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)  # `normalize`
             warnings.filterwarnings("ignore", "Target and region quantiles", UserWarning)  # all weights are then 0
             warnings.filterwarnings("ignore", "Some regimes", UserWarning)  # of a deep layer that few trials have
-            return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator, normalize=False))
+            told = optuna.importance.get_param_importances(self._study, evaluator=evaluator, normalize=False)
+        weights: dict[str, float] = {}
+        for name, weight in told.items():
+            weights[value_of(name)] = weights.get(value_of(name), 0.0) + weight
+        return weights
 
     def _at(self, place: int) -> FrozenTrial:
         # Of a storage with one study; the study would make a list of all of them first.
@@ -226,12 +238,17 @@ class Mirror:
     def _trial(self, values: Mapping[str, Value], **about: Any) -> FrozenTrial:
         if not self._learns:
             return create_trial(**about)
-        asked = asked_about(self._space, values)
+        asked = [(*self._known(name, left), value) for name, left, value in asked_about(self._space, values)]
         return create_trial(
             params={name: encode(parameter, value) for name, parameter, value in asked},
             distributions={name: self._distribution(name, parameter) for name, parameter, _ in asked},
             **about,
         )
+
+    def _known(self, name: str, left: Parameter) -> tuple[str, Parameter]:
+        if name not in self._wholes:
+            self._wholes[name] = self._space.parameter(name)
+        return known(name, left, self._wholes[name])
 
     def _distribution(self, name: str, parameter: Parameter) -> BaseDistribution:
         if name not in self._distributions:
