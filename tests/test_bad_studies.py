@@ -229,6 +229,8 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
      [f"space.schedule: {TUNABLES['schedule'].problem('step')}"]),
     ("clipped in two ways", space("clipvalue = 0.5\nclipnorm = { float = [0.1, 1.0] }"),
      ["space.clipvalue: excludes clipnorm, as gradients are clipped in one way only; leave one out"]),
+    ("layers said twice", space("shape = '64-32'\nlayers = 2"),
+     ["space.layers: a shape says how many layers there are, and how wide each is; leave out one of the two"]),
     ("choice that is no number", space("l2 = { choice = [nan] }"),
      ["space.l2.choice.0: expected a finite number, got nan"]),
     ("what refers to an entry that is wrong is judged once that is mended",

@@ -30,6 +30,18 @@ from tuner.tunables import (
         ("batch_norm", False, None),
         ("batch_norm", 1, "expected true or false, got 1"),
         ("optimizer", "sgd", None),
+        ("shape", "300-100-50", None),
+        ("shape", "256", None),
+        (
+            "shape",
+            "300--50",
+            "expected the widths of all hidden layers, as \"300-100-50\", in place of layers and units, got '300--50'",
+        ),
+        (
+            "shape",
+            256,
+            'expected the widths of all hidden layers, as "300-100-50", in place of layers and units, got 256',
+        ),
         ("schedule", "step", "unknown value 'step'. Known: constant, linear, exponential, cosine, inverse_time"),
         ("end_rate", 1.0, None),
         ("end_rate", 0.0, "expected a value from 1e-06 to 1.0, got 0.0"),

@@ -15,7 +15,7 @@ from tuner.rules import Rule, place
 from tuner.space import Space
 from tuner.strict import Scalar, Section, got, problems, refused
 from tuner.trial import Value
-from tuner.tunables import CLIPPING, TUNABLES, Tunable
+from tuner.tunables import CLIPPING, SHAPED, TUNABLES, Tunable
 
 
 def _pair(given: object) -> object:
@@ -99,6 +99,7 @@ def parse(given: object) -> Space:
     named = {parameter.name: parameter for parameter in sound}
     lines += _idle(named, rules, unsound)
     lines += _clipped_twice(named)
+    lines += _shaped_twice(named)
     lines += _without_blocks(named, unsound)
     if lines:
         raise refused(lines)
@@ -216,6 +217,12 @@ def _clipped_twice(named: Mapping[str, Parameter]) -> Iterator[str]:
         yield f"{name}: excludes {first}, as gradients are clipped in one way only; leave one out"
 
 
+def _shaped_twice(named: Mapping[str, Parameter]) -> Iterator[str]:
+    if "shape" in named:
+        for name in (name for name in SHAPED if name in named):
+            yield f"{name}: a shape says how many layers there are, and how wide each is; leave out one of the two"
+
+
 def _without_blocks(named: Mapping[str, Parameter], unsound: set[str]) -> Iterator[str]:
     if "conv_layers" in {*named, *unsound}:
         return
@@ -272,4 +279,6 @@ def _entry_schema(tunable: Tunable) -> dict[str, Any]:
 
 def _scalar_schema(tunable: Tunable) -> dict[str, Any]:
     scalar: dict[str, Any] = {"type": _JSON_TYPES[tunable.kind]}
+    if tunable.form:
+        scalar["pattern"] = f"^{tunable.form}$"
     return scalar | ({"enum": list(tunable.words)} if tunable.words else {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,8 @@ FOR_IMAGES = (
     "rotation", "shift",
 )  # fmt: skip
 POOLINGS = ("max", "average", "none")
+# What a shape stands for.
+SHAPED = ("layers", "units")
 # Keras clips gradients in one way at a time.
 CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 
@@ -62,12 +65,16 @@ class Tunable:
     high: float = math.inf  # the range is [low, high], or [low, high) where `open` is set
     open: bool = False
     words: tuple[str, ...] = ()
+    form: str = ""  # what a text must look like, where its words cannot be listed
     per_layer: bool = False
     counter: str = "layers"
     only: tuple[str, tuple[str, ...]] | None = None
 
     def problem(self, value: object) -> str | None:
         """Why `value` makes no sense here, or None where it does."""
+        if self.form:
+            fits = isinstance(value, str) and re.fullmatch(self.form, value)
+            return None if fits else f"expected {self.about}, got {said(value)}"
         if self.kind is str:
             return None if value in self.words else self._unknown(value)
         if self.kind is bool:
@@ -84,6 +91,8 @@ class Tunable:
         return f"unknown value {said(value)}.{nearest(str(value), self.words)} Known: {', '.join(self.words)}"
 
 
+# Of 1 to 100 layers, each of 1 to 9999 units.
+_SHAPE = r"[1-9]\d{0,3}(-[1-9]\d{0,3}){0,99}"
 _ADAMS = ("adam", "adamax", "adamw", "lion", "nadam")
 _WITH_EPSILON = ("adadelta", "adagrad", "adam", "adamax", "adamw", "nadam", "rmsprop")
 
@@ -105,6 +114,9 @@ def _of(*optimizers: str) -> tuple[str, tuple[str, ...]]:
 TUNABLES: Mapping[str, Tunable] = {
     "layers": Tunable(int, 2, "hidden layers", high=100),
     "units": Tunable(int, 64, "width of a hidden layer", low=1, high=65536, per_layer=True),
+    "shape": Tunable(
+        str, None, 'the widths of all hidden layers, as "300-100-50", in place of layers and units', form=_SHAPE
+    ),
     "activation": Tunable(str, "relu", "activation of a hidden layer", words=ACTIVATIONS, per_layer=True),
     "negative_slope": Tunable(
         float, 0.2, "slope of leaky_relu below 0", high=1.0, per_layer=True, only=("activation", ("leaky_relu",))
@@ -118,12 +130,18 @@ TUNABLES: Mapping[str, Tunable] = {
         str, "fan_in", "what variance_scaling divides by", words=INIT_MODES, per_layer=True, only=_SCALED
     ),
     "init_distribution": Tunable(
-        str, "truncated_normal", "what variance_scaling draws from", words=INIT_DISTRIBUTIONS, per_layer=True,
+        str,
+        "truncated_normal",
+        "what variance_scaling draws from",
+        words=INIT_DISTRIBUTIONS,
+        per_layer=True,
         only=_SCALED,
     ),
     "batch_norm": Tunable(bool, False, "batch normalisation of a layer", per_layer=True),
     "normalise_at": Tunable(
-        str, "activation", "whether batch normalisation comes right before the activation, or before the weights",
+        str,
+        "activation",
+        "whether batch normalisation comes right before the activation, or before the weights",
         words=NORMALISED_AT,
     ),
     "l1": Tunable(float, 0.0, "L1 penalty on the weights of a layer", high=1000.0, per_layer=True),
@@ -188,6 +206,9 @@ def setting(values: Mapping[str, Value], name: str, layer: int | None = None) ->
 
     Layers count from 1. What has no single default must be in the values.
     """
+    if name in SHAPED and "shape" in values:
+        widths = str(values["shape"]).split("-")
+        return len(widths) if layer is None else int(widths[layer - 1])
     if layer is not None and f"{name}_{layer}" in values:
         return values[f"{name}_{layer}"]
     value = values.get(name, TUNABLES[name].default)

@@ -53,6 +53,13 @@ def test_values_of_each_layer() -> None:
     assert initializers == ["HeNormal", "Orthogonal", "Zeros"]
 
 
+def test_a_shape_is_the_widths_of_all_layers() -> None:
+    assert described(shape="24-8-16", dropout=0.5) == described(
+        layers=3, units_1=24, units_2=8, units_3=16, dropout=0.5
+    )
+    assert [layer["units"] for layer in named(described(shape="24"), "Dense")] == [24, 1]
+
+
 def test_one_value_for_all_layers() -> None:
     network = described(layers=3, units=24, activation="gelu", dropout=0.5, batch_norm=True, l2=0.25)
     assert [layer["units"] for layer in named(network, "Dense")[:3]] == [24] * 3

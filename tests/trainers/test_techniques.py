@@ -38,6 +38,7 @@ ROWS: Mapping[str, Values] = {
     "depth and width": {"layers": 10, **each("units", *range(8, 88, 8)), "optimizer": "sgd", "momentum": 0.9},
     "a wide net that tapers": {"layers": 5, **each("units", 300, 100, 50, 50, 50), "optimizer": "sgd",
                                "momentum": 0.9, "nesterov": True},
+    "the same in a word": {"shape": "300-100-50-50-50", "optimizer": "sgd", "momentum": 0.9},
     "activations": deep(**each("activation", "sigmoid", "tanh", "relu", "elu", "selu", "relu6", "linear", "gelu",
                                "swish"), optimizer="rmsprop"),
     "activations with a slope": deep(**each("activation", "leaky_relu", "leaky_relu", "rrelu", "prelu"),
