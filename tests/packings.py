@@ -60,3 +60,10 @@ def _refusal(work: Work, result: Result, split: Split) -> ExportError | None:
 
 def model(work: Work, result: Result, folder: Path) -> Path:
     return packaging.model(packaging.Subject(work, "made", "made@1", {}, {}), result, folder)
+
+
+def predictions(folder: Path, rows: Array) -> Array:
+    """The probability of each class that an exported model gives for raw rows."""
+    from tuner.models.champion import Champion
+
+    return np.asarray(Champion(folder).predict(rows).filter(like="p("))

@@ -171,6 +171,31 @@ def test_confusion_counts_true_down_and_predicted_across(draw: Draw) -> None:
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "true class")
 
 
+def test_misclassified_images_are_shown_with_the_surest_mistakes_first(draw: Draw) -> None:
+    images = np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6, 1)
+    target = np.array([0, 1, 2, 0])
+    prediction = np.array([[0.4, 0.5, 0.1], [0.1, 0.9, 0.0], [0.8, 0.1, 0.1], [0.2, 0.2, 0.6]])
+    figure = draw(plots.misclassified, images, target, prediction, ("cat", "dog", "cow"))
+    assert [axes.get_title() for axes in figure.axes] == [
+        "cow taken for\ncat, 0.80", "cat taken for\ncow, 0.60", "cat taken for\ndog, 0.50",
+    ]  # fmt: skip
+    assert figure.get_suptitle() == "3 of 4 images misclassified, the surest mistakes first"
+    shown = [axes.images[0].get_array() for axes in figure.axes]
+    assert [round(float(picture.mean()) * 119 - 0.5) for picture in shown] == [74, 104, 14]
+
+
+def test_misclassified_images_of_two_classes_in_colour_and_none_at_all(draw: Draw) -> None:
+    images = np.random.default_rng(0).normal(size=(40, 4, 4, 3))
+    p = np.linspace(0.01, 0.4, 40)
+    figure = draw(plots.misclassified, images, np.ones(40), p, (False, True))
+    assert len(figure.axes) == 24
+    assert figure.axes[0].get_title() == "True taken for\nFalse, 0.99"
+    assert figure.axes[0].images[0].get_array().shape == (4, 4, 3)
+    assert set(texts(draw(plots.misclassified, images, np.zeros(40), p, (False, True)))) >= {
+        "each was taken for what it is"
+    }
+
+
 def test_confusion_of_a_class_that_no_row_has(draw: Draw) -> None:
     draw(plots.confusion, np.array([0, 0]), np.array([0, 2]), (0, 1, 2))
 

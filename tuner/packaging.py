@@ -291,7 +291,11 @@ def _draw(order: Order, split: Split, validation: Array, curves: Path, folder: P
     if split.task is Task.REGRESSION:
         plots.residuals(split.y_validation, validation, split.target, folder / "residuals.png")
     else:
-        plots.confusion(split.y_validation, classes_of(validation), split.classes or (), folder / "confusion.png")
+        classes = split.classes or ()
+        plots.confusion(split.y_validation, classes_of(validation), classes, folder / "confusion.png")
+        if split.image is not None:
+            images = split.x_validation.reshape(-1, *split.image)
+            plots.misclassified(images, split.y_validation, validation, classes, folder / "misclassified.png")
     return folder
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.metrics import Array
+from tuner.metrics import Array, classes_of
 from tuner.trial import Objective, Result, State, Value
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ _SERIES = (_BLUE, _RED, _GREEN, _ORANGE, "#CC79A7", "#56B4E9", "#000000")  # of 
 _MOST_LINES = 30
 _DPI = 120
 _LONGEST_NAME = 24
+_IMAGES, _ACROSS = 24, 6
 _CELLS_WITH_NUMBERS = 20  # classes up to which the cells of a confusion matrix are large enough for a number
 
 
@@ -198,6 +199,32 @@ def confusion(target: Array, predicted: Array, classes: Sequence[Value], path: P
         for row, column in np.ndindex(size, size) if numbered else ():
             colour = "white" if shares[row, column] > 0.5 else "black" if counts[row, column] else "#b0b0b0"
             axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=colour, fontsize=points)
+
+
+def misclassified(images: Array, target: Array, prediction: Array, classes: Sequence[Value], path: Path) -> None:
+    """What was taken for another class, the surest mistakes first; `images` (rows, height, width, channels)."""
+    import numpy as np
+
+    taken = classes_of(prediction)
+    shares = prediction if prediction.ndim > 1 else np.stack([1 - prediction, prediction], axis=1)
+    sure = shares[np.arange(len(taken)), taken]
+    wrong = np.flatnonzero(taken != target)
+    shown = wrong[np.argsort(-sure[wrong], kind="stable")][:_IMAGES]
+    down = max(math.ceil(len(shown) / _ACROSS), 1)
+    with _figure(path, 9.6, 0.8 + 1.95 * down) as figure:
+        more = ", the surest mistakes first" if len(wrong) > 1 else ""
+        figure.suptitle(f"{len(wrong)} of {len(target)} images misclassified{more}", x=0.02, ha="left", fontsize=13)
+        if not len(shown):
+            _say(figure.add_subplot(), "each was taken for what it is")
+            return
+        pictures = np.asarray(images[shown])
+        pictures = (pictures - pictures.min()) / max(float(np.ptp(pictures)), 1e-9)
+        for place, (row, picture) in enumerate(zip(shown, pictures, strict=True), start=1):
+            axes = figure.add_subplot(down, _ACROSS, place)
+            axes.imshow(picture if picture.shape[-1] == 3 else picture.mean(axis=-1), cmap="gray", vmin=0, vmax=1)
+            names = [_short(str(classes[int(number)]), 12) for number in (target[row], taken[row])]
+            axes.set_title(f"{names[0]} taken for\n{names[1]}, {sure[row]:.2f}", fontsize=9, loc="center")
+            axes.set_axis_off()
 
 
 def residuals(target: Array, predicted: Array, name: str, path: Path) -> None:
