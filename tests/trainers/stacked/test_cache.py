@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,9 +40,25 @@ print(json.dumps(found, sort_keys=True))
 """
 
 
-def train(split: Path, folder: Path, *layers: int) -> dict[str, dict[str, float]]:
+# Trains an epoch, and prints of each call whether the program counted as compiled before it, and how many steps it had.
+CALLS = TRAIN.replace(
+    "found = {}",
+    """
+from tuner.trainers.stacked import compiled
+calls, run = [], compiled.Compiled._run
+def watched(self, outputs, arguments):
+    calls.append([self._file.with_suffix(".done").exists(), int(arguments[7])])
+    return run(self, outputs, arguments)
+compiled.Compiled._run = watched
+found = {}
+""",
+).replace("json.dumps(found, sort_keys=True)", "json.dumps(calls)")
+
+
+def train(split: Path, folder: Path, *layers: int, script: str = TRAIN) -> Any:
+    """The metrics of the only epoch of each trial; or what another script prints."""
     done = subprocess.run(
-        [sys.executable, "-c", TRAIN, str(split), *map(str, layers)],
+        [sys.executable, "-c", script, str(split), *map(str, layers)],
         env={**os.environ, "TUNER_CACHE": str(folder)},
         check=True,
         stdout=subprocess.PIPE,
@@ -75,6 +92,11 @@ def test_a_program_that_cannot_be_read_is_made_again(saved_split: Callable[[str]
     assert train(saved_split("wine"), tmp_path, 0) == first
 
 
+def test_a_program_counts_as_compiled_before_it_trains(saved_split: Callable[[str], Path], tmp_path: Path) -> None:
+    """So that another worker which wants it does not wait for an epoch, too."""
+    assert train(saved_split("wine"), tmp_path, 0, script=CALLS) == [[False, 0], [True, 2]]
+
+
 def test_without_a_folder_to_keep_them_in_programs_are_compiled_all_the_same(
     saved_split: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -87,7 +109,8 @@ def test_without_a_folder_to_keep_them_in_programs_are_compiled_all_the_same(
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TUNER_CACHE", str(tmp_path))
     for name in ("XLA_FLAGS", "TF_XLA_FLAGS"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # so that what is set meanwhile is undone
+        monkeypatch.delenv(name)
     return tmp_path
 
 

@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.framework import function_pb2
 from tensorflow.python.eager import context, execute
 
-from tuner.trainers.stacked.program import Program
+from tuner.trainers.stacked.program import Program, at_rest
 
 Library: TypeAlias = Any
 
@@ -28,7 +28,10 @@ _PATIENCE = 120.0
 
 
 class Compiled:
-    """Calls `Program.epoch`, compiled. The first call finds the graph or traces it, and XLA's program likewise."""
+    """Calls `Program.epoch`, compiled. The first call finds the graph or traces it, and XLA's program likewise.
+
+    That is done by an epoch without a step, so that who waits for the same program does not wait for an epoch too.
+    """
 
     def __init__(self, program: Program, folder: Path) -> None:
         self._program = program
@@ -39,29 +42,33 @@ class Compiled:
     def __call__(self, *arguments: Any) -> Any:
         if self._outputs is None:
             with _alone(self._file):
-                return self._first(arguments)
+                outputs = self._first(at_rest(arguments))
+            self._outputs = outputs
         return self._run(self._outputs, arguments)
 
-    def _first(self, arguments: tuple[Any, ...]) -> Any:
-        """The first call. Where what was kept cannot be used, the program is made again under another name.
+    def _first(self, arguments: tuple[Any, ...]) -> int:
+        """Has the program compiled, and returns how many outputs it has.
 
-        Where XLA cannot keep what it makes, as on a disk that has filled up since, it makes nothing: the program then
-        runs as TensorFlow's own graph, slower, and the same up to rounding.
+        Where what was kept cannot be used, the program is made again under another name. Where XLA cannot keep what it
+        makes, as on a disk that has filled up since, it makes nothing: the program then runs as TensorFlow's own graph,
+        slower, and the same up to rounding.
         """
         try:
-            self._outputs = self._define(arguments)
-            return self._run(self._outputs, arguments)
+            outputs = self._define(arguments)
+            self._run(outputs, arguments)
+            return outputs
         except tf.errors.OpError:
             with suppress(OSError):
                 self._file.unlink()
             self._name += "_again"
-            self._outputs = self._define(arguments)
+            outputs = self._define(arguments)
         try:
-            return self._run(self._outputs, arguments)
+            self._run(outputs, arguments)
         except (tf.errors.FailedPreconditionError, tf.errors.OutOfRangeError, tf.errors.ResourceExhaustedError):
             self._name += "_plainly"
-            self._outputs = self._add(self._traced(arguments, jit=False))
-            return self._run(self._outputs, arguments)
+            outputs = self._add(self._traced(arguments, jit=False))
+            self._run(outputs, arguments)
+        return outputs
 
     def _run(self, outputs: int, arguments: tuple[Any, ...]) -> Any:
         found = execute.execute(self._name.encode(), outputs, tf.nest.flatten(arguments), (), context.context())

@@ -10,6 +10,7 @@ of the time.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -173,6 +174,14 @@ def _formula(table: Tensor, constants: dict[str, Tensor]) -> Tensor:
     """The coefficients of a step and the flags of each lane, (S, columns of `Formula` and `FLAGS`)."""
     flags = tf.stack([constants[f"is_{name}"] for name in FLAGS], 1)
     return tf.concat([table, tf.cast(flags, tf.float32)], 1)
+
+
+def at_rest(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments of `Program.epoch` with no `steps`: nothing is learned, and only the validation rows are seen."""
+    return (*arguments[:_STEPS], tf.constant(0), *arguments[_STEPS + 1 :])
+
+
+_STEPS = list(inspect.signature(Program.epoch).parameters).index("steps") - 1  # without `self`
 
 
 def _axes(name: str) -> list[int]:
