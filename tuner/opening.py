@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuner import sizing
 from tuner.errors import DataError, StudyError
 from tuner.home import Home, find
 from tuner.ledger import Ledger, Owned, Search
@@ -18,6 +19,7 @@ from tuner.trackers import Opening, Tracker
 from tuner.trainers import Stop
 from tuner.trainers.stacked import plan
 from tuner.trainers.work import Work
+from tuner.trial import Value
 from tuner.versions import versions
 from tuner.watch import Watch
 
@@ -60,7 +62,25 @@ def split(study: Study, home: Home) -> Split:
     study.objective_for(drawn.task)
     classes.check(study, drawn)
     image_rows.check(study, drawn)
+    _check_limit(study, drawn)
     return replace(drawn, warnings=(*drawn.warnings, *batches.check(study, drawn)))
+
+
+def _check_limit(study: Study, split: Split) -> None:
+    """Raises StudyError where no network is small enough."""
+    if study.search.max_params is None:
+        return
+    from tuner.drivers.limit import Limit
+
+    problem = Limit(study.space, weights(split), study.search.max_params).problem(study.search.seed)
+    if problem:
+        raise StudyError(f"{study.name}: search.max_params: {problem}; raise it, or let layers be smaller")
+
+
+def weights(split: Split) -> Callable[[Mapping[str, Value]], int]:
+    """What counts the weights of a network on those rows."""
+    rows = plan.Rows.of(split)
+    return lambda values: sizing.weights(values, rows.features, rows.outputs, split.image)
 
 
 def claim(ledger: Ledger, study: Study, split: Split, number: int | None, fresh: bool) -> Search:

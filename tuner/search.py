@@ -67,7 +67,10 @@ def search(
         pool = PoolTrainer(work, workers, say=watch.say, trainer=study.search.trainer, most=most)
         with pool as trainer, Packer(work) as packer:
             known = ledger.driver_state(found)
-            driver = drivers.build(study, work.objective, record.results, record.waiting, known, record.next_number)
+            counted = opening.weights(split)
+            driver = drivers.build(
+                study, work.objective, record.results, record.waiting, known, record.next_number, counted
+            )
             watch.begins(found.label, study, split, record)
             if not (record.results or record.waiting or repeats(study, trainer.workers)):
                 watch.say("note: each trial of this search replays, the search does not; with --deterministic it would")

@@ -162,6 +162,7 @@ class SearchSection(Section):
     )
     trials: Count = Field(100, description="how many in all, those of earlier commands included")
     time: Annotated[str, AfterValidator(_duration)] | None = Field(None, description="a limit for one command, as 10m")
+    max_params: Count | None = Field(None, description="the most weights of a network; larger ones are not proposed")
     repeats: Annotated[int, Field(ge=1, le=1000)] = Field(
         1, description="how often the grid sampler runs each combination, with another seed every time"
     )

@@ -33,6 +33,11 @@ def described(values: Values, task: Task = Task.BINARY, image: tuple[int, int, i
     }
 
 
+def counted(values: Values, task: Task, image: tuple[int, int, int] | None) -> int:
+    """How many weights Keras says there are."""
+    return int(build(values, task, image=image).count_params())
+
+
 def weights(values: Values, seed: int = 1, image: tuple[int, int, int] | None = None) -> dict[str, Array]:
     """The initial weights by the layer and name of each."""
     return {variable.path: np.asarray(variable) for variable in build(values, seed=seed, image=image).weights}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from tuner.study import Study
-from tuner.trial import Batch, Objective, Report, Result, Trial
+from tuner.trial import Batch, Objective, Report, Result, Trial, Value
 
 
 class Driver(Protocol):
@@ -51,10 +51,12 @@ def build(
     asked: Sequence[Trial] = (),
     state: Mapping[str, Any] | None = None,
     next_number: int = 0,
+    weights: Callable[[Mapping[str, Value]], int] | None = None,
 ) -> Driver:
     """The study's driver, as it was when it was told `told`; a new one where nothing is.
 
     `next_number` is the lowest number that no trial ever had, where that is known: a deleted trial keeps its number.
+    `weights` counts those of a network, for a study that limits them.
     """
     from tuner.drivers.optuna import OptunaDriver
     from tuner.drivers.ordered import WINDOW, Ordered
@@ -63,10 +65,10 @@ def build(
     trials = [*(result.trial for result in told), *asked]
     following = max([next_number, known.get("next", 0), *(trial.number + 1 for trial in trials)])
     if not (study.search.deterministic and study.search.learns):
-        return OptunaDriver(study, objective, told, asked, known, following)
+        return OptunaDriver(study, objective, told, asked, known, following, weights=weights)
 
     def optuna(told: Sequence[Result], asked: Sequence[Trial]) -> Driver:
-        return OptunaDriver(study, objective, told, asked, known, following, WINDOW)
+        return OptunaDriver(study, objective, told, asked, known, following, WINDOW, weights)
 
     return Ordered(optuna, told, asked, following, WINDOW)
 

@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+from tuner.drivers.limit import LISTED, PATIENCE, Limit, Weights, listed
 from tuner.drivers.mirror import Mirror, Outcome
 from tuner.drivers.sampling import Grid, Random, Sampler, Sobol, Tpe, Values
-from tuner.study import Study
+from tuner.study import SearchSection, Study
 from tuner.trial import Batch, Objective, Report, Result, Trial, Value, derive_seed
 
 
@@ -47,6 +48,7 @@ class OptunaDriver:
         state: Mapping[str, Any],
         next_number: int,
         window: int | None = None,
+        weights: Weights | None = None,
     ) -> None:
         """With a `window`, a verdict on trial n counts only what trials up to n − window came to.
 
@@ -58,6 +60,7 @@ class OptunaDriver:
         self._size, self._repeats = study.space.size, search.repeats
         self._mirror = Mirror(study.space, objective.goal, search.pruner, self._epochs, search.sampler == "tpe")
         self._sampler = self._sampler_named(search.sampler)
+        self._limit = None if search.max_params is None or weights is None else self._limited(weights, search)
         self._window = window
         self._place: dict[int, int] = {}
         self._running: dict[int, _Running] = {}
@@ -104,9 +107,11 @@ class OptunaDriver:
         if self._size is not None and rounds >= self._repeats:
             return None
         candidates: Iterator[Values] = iter(self._sampler.candidates(self._next))
+        if self._limit is not None:
+            candidates = self._limit.within(candidates)
         if self._size is not None:
             # Reached only when nearly all is tried, and looks at no more values than there are trials, and one.
-            candidates = chain(candidates, self._space.grid())
+            candidates = chain(candidates, listed(self._space, self._limit))
         return next((values for values in candidates if self._tried[self._trial(values).key] <= rounds), None)
 
     def _begin(self, values: Values) -> Trial:
@@ -125,12 +130,22 @@ class OptunaDriver:
 
     def _repeated(self, values: Values) -> None:
         """Tells Optuna a repeat's known score. Of a twin that still runs it keeps away already."""
-        twin = self._twins[self._trial(values).key]
+        made = values if self._limit is None or self._limit.fits(values) else self._limit.shrunk(values)
+        twin = -1 if made is None else self._twins.get(self._trial(made).key, -1)
         if twin not in self._ended:
             return
+        values = self._ended[twin][0]
         running = self._mirror.enter(values)
         self._mirror.leave(running, self._ended[twin][1])
         self._changed |= {f"repeat/{running.number}": twin, "places": self._mirror.places}
+
+    def _limited(self, weights: Weights, search: SearchSection) -> Limit:
+        """The limit of the study; a finite space counts as tried when all that is within it is."""
+        patience = {"grid": None, "random": PATIENCE, "qmc": PATIENCE}.get(search.sampler, 0)
+        limit = Limit(self._space, weights, search.max_params or 0, patience)
+        if self._size is not None and (self._size <= LISTED or self._repeats > 1):
+            self._size = limit.count()
+        return limit
 
     def _sampler_named(self, name: str) -> Sampler:
         match name:
