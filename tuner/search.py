@@ -72,6 +72,8 @@ def search(
                 study, work.objective, record.results, record.waiting, known, record.next_number, counted
             )
             watch.begins(found.label, study, split, record)
+            for remark in () if record.results or record.waiting else drivers.remarks(study):
+                watch.say(remark)
             if not (record.results or record.waiting or repeats(study, trainer.workers)):
                 watch.say("note: each trial of this search replays, the search does not; with --deterministic it would")
             ended = loop(study, record, driver, trainer, tracker, watch, stop, late)

@@ -15,7 +15,7 @@ from tuner.strict import Scalar, Section
 
 SCHEMES = ("openml", "sklearn", "keras")
 FORMATS = (".csv", ".parquet", ".npz")
-SAMPLERS = ("tpe", "random", "grid", "qmc")
+SAMPLERS = ("tpe", "cma-es", "random", "grid", "qmc")
 TRAINERS = ("auto", "stacked", "plain")
 PRUNERS = ("hyperband", "successive-halving", "median", "none")
 # Metrics are read on the validation rows, as every choice is made there.
@@ -183,4 +183,4 @@ class SearchSection(Section):
     @property
     def learns(self) -> bool:
         """Whether what a trial comes to has a say in later ones."""
-        return bool(self.sampler == "tpe" or self.pruner != "none")
+        return bool(self.sampler in ("tpe", "cma-es") or self.pruner != "none")

@@ -21,6 +21,8 @@ from tuner.trial import Report, State, Trial
 CASES = [
     ("tpe", "hyperband"),
     ("tpe", "median"),
+    ("cma-es", "hyperband"),
+    ("cma-es", "none"),
     ("random", "successive-halving"),
     ("random", "none"),
     ("grid", "hyperband"),

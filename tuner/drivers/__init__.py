@@ -73,6 +73,28 @@ def build(
     return Ordered(optuna, told, asked, following, WINDOW)
 
 
+def remarks(study: Study) -> list[str]:
+    """What a person may not expect of how the study's space is searched, a line each."""
+    if study.search.sampler != "cma-es":
+        return []
+    from tuner.drivers.evolution import steered
+
+    names = steered(study.space)
+    stems = [p.name for p in study.space.parameters if p.size != 1]
+    rest = [stem for stem in stems if stem not in names]
+    if not rest:
+        return []
+    verb = "is" if len(rest) == 1 else "are"
+    return [
+        f"note: cma-es has a say in {_and(list(names)) or 'nothing'}; {_and(rest)} {verb} drawn at random, as choices "
+        f"are, and what not every trial has"
+    ]
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), *names[-1:]] if len(names) > 1 else names)
+
+
 def importance(study: Study, objective: Objective, results: Sequence[Result]) -> dict[str, float]:
     """How much each parameter matters to the score of the trials, most first, in shares that add up to 1.
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Collection, Container, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import optuna
@@ -26,6 +27,7 @@ from tuner.space import Parameter, Space
 from tuner.trial import Objective, Result, State, Value
 
 _NAME = "tuner"
+_NO_MARKS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +133,9 @@ class Mirror:
 
     # As they happen
 
-    def enter(self, values: Mapping[str, Value]) -> Any:
+    def enter(self, values: Mapping[str, Value], marks: Mapping[str, Any] = _NO_MARKS) -> Any:
         """A running trial at the next place."""
-        self._study.add_trial(self._trial(values, state=TrialState.WAITING))
+        self.put_back_waiting(values, marks)
         return self._study.ask()
 
     def leave(self, running: Any, outcome: Outcome) -> None:
@@ -156,8 +158,8 @@ class Mirror:
             return bool(self._study.pruner.prune(self._study, trial))
 
     def marks(self, place: int) -> dict[str, Any]:
-        """What the pruner has written on a trial: the rungs that it reached, and its values there."""
-        return {key: value for key, value in self._at(place).system_attrs.items() if key.startswith("completed_rung_")}
+        """What the sampler wrote on a trial, and the pruner: the rungs that it reached, and its values there."""
+        return dict(self._at(place).system_attrs)
 
     # As they are put back
 

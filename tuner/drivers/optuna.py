@@ -4,8 +4,8 @@ Optuna's study is a mirror in memory, rebuilt from the results, the waiting tria
 
     next        the lowest number that no trial had yet
     places      how many places there are in Optuna's study
-    trial/N     of trial N: its place, what the pruner has written on it, the last epoch that was judged, and the
-                epoch at which it was stopped, if it was
+    trial/N     of trial N: its place, what sampler and pruner have written on it, the last epoch that was judged, and
+                the epoch at which it was stopped, if it was
     repeat/P    that place P is a repeat of the trial of that number, told its score again
 """
 
@@ -91,6 +91,7 @@ class OptunaDriver:
         self._mirror.leave(each.running, outcome)
         del self._running[number]
         self._ended[number] = (dict(result.trial.values), outcome)
+        self._sampler.learn(dict(result.trial.values), self._mirror.marks(each.running.number), outcome)
 
     def state(self) -> Mapping[str, Any]:
         changed, self._changed = self._changed, {}
@@ -116,7 +117,7 @@ class OptunaDriver:
 
     def _begin(self, values: Values) -> Trial:
         trial = self._trial(values)
-        self._running[trial.number] = each = _Running(trial, self._mirror.enter(values))
+        self._running[trial.number] = each = _Running(trial, self._mirror.enter(values, self._sampler.marks(values)))
         self._place[trial.number] = each.running.number
         self._twins[trial.key] = trial.number
         self._tried[trial.key] += 1
@@ -155,6 +156,10 @@ class OptunaDriver:
                 return Grid(self._space)
             case "qmc":
                 return Sobol(self._space, self._seed)
+            case "cma-es":
+                from tuner.drivers.evolution import Evolution  # its library is imported where it is used
+
+                return Evolution(self._space, self._seed, self._objective.goal)
             case _:
                 return Tpe(self._space, self._seed, self._mirror, self._repeated)
 
@@ -214,6 +219,11 @@ class OptunaDriver:
                 self._mirror.put_back_gap()
         for each in self._running.values():
             each.running = self._mirror.resume()
+        marks = {number: self._mirror.marks(place) for number, place in self._place.items()}
+        self._sampler.rebuild({number: (dict(trial.values), marks[number]) for number, trial in trials.items()})
+        for number in (result.trial.number for result in told):
+            values, outcome = self._ended[number]
+            self._sampler.learn(values, marks[number], outcome)
 
 
 def _places(numbers: Iterable[int], state: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

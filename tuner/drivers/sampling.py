@@ -6,12 +6,12 @@ know conditions. They depend on nothing but the seed, the number, and which prop
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
-from tuner.drivers.mirror import Mirror, tpe
+from tuner.drivers.mirror import Mirror, Outcome, tpe
 from tuner.space import Space
 from tuner.trial import Value, derive_seed
 
@@ -28,12 +28,26 @@ _UNIFORM = -1
 
 
 class Sampler(Protocol):
+    """What proposes. All but `candidates` is for those that remember more than which trials there are."""
+
     def candidates(self, number: int) -> Iterator[Values]:
         """Sets of values for that trial, to be tried in turn: another is only asked for where the last was a repeat."""
         ...
 
+    def marks(self, values: Values) -> Mapping[str, Any]:
+        """What is kept with the trial that these values, the last candidate or others, are made into."""
+        return {}
 
-class Random:
+    def rebuild(self, trials: Mapping[int, tuple[Values, Mapping[str, Any]]]) -> None:
+        """Takes in which trials there are, by number, with their marks; before it learns what they came to."""
+        return
+
+    def learn(self, values: Values, marks: Mapping[str, Any], outcome: Outcome) -> None:
+        """Takes in what a trial came to."""
+        return
+
+
+class Random(Sampler):
     def __init__(self, space: Space, seed: int) -> None:
         self._space, self._seed = space, seed
 
@@ -43,7 +57,7 @@ class Random:
             yield self._space.walk(lambda _, parameter: parameter.at(rng.random()))
 
 
-class Grid:
+class Grid(Sampler):
     """Every combination, the last parameter changing fastest."""
 
     def __init__(self, space: Space) -> None:
@@ -53,7 +67,7 @@ class Grid:
         return self._grid
 
 
-class Sobol:
+class Sobol(Sampler):
     """Point n of a scrambled Sobol' sequence for trial n, with a dimension for every name that may be active.
 
     Where that is a repeat, as it may be in a space of few values, the trial is drawn at random.
@@ -80,7 +94,7 @@ class Sobol:
         return self._space.walk(lambda name, parameter: parameter.at(point[self._dimension[name]]))
 
 
-class Tpe:
+class Tpe(Sampler):
     """Optuna's TPE, re-seeded before each draw; at random where it cannot be made to propose anything new."""
 
     def __init__(self, space: Space, seed: int, mirror: Mirror, repeated: Callable[[Values], None]) -> None:
