@@ -147,6 +147,14 @@ def test_values_that_are_no_marks(drafted: Drafted, usual: Callable[[random.Rand
     assert study.data.drop == ()
 
 
+def test_numbers_in_fewer_rows_than_words_for_none(drafted: Drafted) -> None:
+    _, study = drafted(
+        people(value=lambda drawn, n: drawn.randint(18, 80) if n % 4 == 0 else drawn.choice(("?", "None")))
+    )
+    assert set(study.data.missing["value"]) == {"?", "None"}  # type: ignore[arg-type]
+    assert study.data.drop == ()
+
+
 def test_zeros_in_most_rows_are_only_asked_about(drafted: Drafted) -> None:
     written, study = drafted(people(gain=lambda drawn, n: drawn.randint(114, 999) if n % 4 == 0 else 0))
     assert study.data.missing == {}
@@ -233,6 +241,7 @@ def test_arrays_and_parquet(drafted: Drafted, tmp_path: Path) -> None:
     written, study = drafted(None, "a.npz")
     assert (study.data.target, study.data.task) == (None, Task.MULTICLASS)
     assert "90 rows, each an array of 4 × 4" in written.text
+    assert [parameter.name for parameter in study.space.parameters][:2] == ["conv_layers", "filters"]
     (tmp_path / "studies" / "mine.toml").unlink()
     frame = pd.DataFrame({"when": pd.date_range("2024-01-01", periods=90), "lists": [[1]] * 90, "v": y * 2.5 + 1})
     frame.assign(name=list("abc") * 30).to_parquet(tmp_path / "a.parquet")

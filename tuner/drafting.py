@@ -177,6 +177,10 @@ def _objective(inferred: Inferred) -> Iterator[str]:
 
 def _space(inferred: Inferred) -> Iterator[str]:
     wide = inferred.rows > _MANY_ROWS
+    if inferred.image:
+        yield "conv_layers   = { int = [0, 2] }  # blocks of convolution before the hidden layers"
+        yield 'filters       = { choice = [8, 16, 32], each = "conv_layers" }'
+        yield 'kernel_size   = { choice = [3, 5], each = "conv_layers" }'
     yield "layers        = { int = [1, 4] }"
     yield f'units         = {{ int = {"[16, 256], step = 16" if wide else "[8, 128], step = 8"}, each = "layers" }}'
     yield 'activation    = { choice = ["relu", "tanh", "elu", "selu"] }'
@@ -191,9 +195,10 @@ def _space(inferred: Inferred) -> Iterator[str]:
 
 
 def _training(inferred: Inferred) -> Iterator[str]:
-    yield "epochs = 50  # at most"
+    epochs, patience = (12, 3) if inferred.image and inferred.rows > _MANY_ROWS else (50, 10)
+    yield f"epochs = {epochs}  # at most"
     yield f"batch_size = {min(128 if inferred.rows > 2 * _MANY_ROWS else 32, inferred.train)}"
-    yield "early_stopping = { patience = 10 }  # epochs without a better score"
+    yield f"early_stopping = {{ patience = {patience} }}  # epochs without a better score"
 
 
 def _comment(lines: Iterable[str]) -> Iterator[str]:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tuner import opening
-from tuner.data import fetched, files, sources
+from tuner.data import fetched, files, images, sources
 from tuner.data.columns import as_text, quoted
 from tuner.data.naming import not_found
 from tuner.data.sheet import Sheet
+from tuner.data.split import Split
 from tuner.data.table import Kind, Table
 from tuner.errors import DataError, StudyError, listing
 from tuner.home import Home
@@ -56,6 +57,7 @@ class Inferred:
     train: int  # of them, those that a network is trained on
     kinds: Mapping[str, Kind]
     shape: tuple[int, ...] | None
+    image: bool
     own_test: bool
     stratify: bool
     missing: Mapping[str, tuple[Value, ...]]
@@ -78,7 +80,7 @@ def infer(source: str, home: Home, target: str | None = None, task: str | None =
     """
     given: dict[str, Any] = {"source": source, **({"task": task} if task else {})}
     data = _study(given).data
-    if source.lower().endswith(".npz") or source.startswith("keras:"):
+    if images.has(source) or source.lower().endswith(".npz"):
         return _of_arrays(given, home, target)
     where = source if data.is_file else data.source
     sheet = files.read(Path(source), where) if data.is_file else fetched.fetch(source, home)
@@ -87,7 +89,7 @@ def infer(source: str, home: Home, target: str | None = None, task: str | None =
     given |= {"target": name, "drop": list(looks.drop), "categorical": list(looks.categorical)}
     given |= {"missing": {column: list(marks) for column, marks in looks.missing.items()}}
     try:
-        table, stratify, train = _checked(given, home)
+        table, stratify, parts = _checked(given, home)
     except DataError as error:
         about = [
             f"{line}. It was taken as {guessed}; another: --target NAME" if f"'{name}' is the target" in line else line
@@ -95,18 +97,18 @@ def infer(source: str, home: Home, target: str | None = None, task: str | None =
         ]
         raise DataError(*(about if guessed else error.problems)) from None
     questions = [*looks.questions, *_about_rows(table, stratify)]
-    return replace(_plain(table, source, stratify, train), guessed=guessed, missing=looks.missing,
+    return replace(_plain(table, source, stratify, parts), guessed=guessed, missing=looks.missing,
                    categorical=tuple(looks.categorical), drop=looks.drop, questions=tuple(questions))  # fmt: skip
 
 
 def _of_arrays(given: dict[str, Any], home: Home, target: str | None) -> Inferred:
     if target:
         given["target"] = target
-    table, stratify, train = _checked(given, home)
-    return replace(_plain(table, given["source"], stratify, train), questions=tuple(_about_rows(table, stratify)))
+    table, stratify, parts = _checked(given, home)
+    return replace(_plain(table, given["source"], stratify, parts), questions=tuple(_about_rows(table, stratify)))
 
 
-def _plain(table: Table, source: str, stratify: bool, train: int) -> Inferred:
+def _plain(table: Table, source: str, stratify: bool, parts: Split) -> Inferred:
     features = table.rows.features
     array = isinstance(features, np.ndarray)
     return Inferred(
@@ -116,9 +118,10 @@ def _plain(table: Table, source: str, stratify: bool, train: int) -> Inferred:
         task=table.task,
         counts=_counts(table),
         rows=len(table.rows),
-        train=train,
+        train=len(parts.y_train),
         kinds=dict(table.kinds),
         shape=tuple(features.shape[1:]) if array else None,
+        image=parts.image is not None,
         own_test=table.test is not None,
         stratify=stratify,
         missing={},
@@ -141,15 +144,15 @@ def _study(data: Mapping[str, Any], split: Mapping[str, Any] | None = None) -> S
         raise StudyError(*(line.removeprefix("init: data.") for line in error.problems)) from None
 
 
-def _checked(data: dict[str, Any], home: Home) -> tuple[Table, bool, int]:
+def _checked(data: dict[str, Any], home: Home) -> tuple[Table, bool, Split]:
     """The rows as a search would have them, whether there are enough of every class for shares of it in every part, and
-    how many are left to train on.
+    the parts.
     """
     table = sources.load(_study(data), home)
     counts = _counts(table)
     stratify = counts is not None and min(counts.values()) >= (2 if table.test else 3)
     parts = opening.split(_study(data, {"stratify": stratify} if counts else None), home)
-    return table, stratify, len(parts.y_train)
+    return table, stratify, parts
 
 
 def _counts(table: Table) -> dict[str, int] | None:
