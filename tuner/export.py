@@ -55,6 +55,12 @@ def _write(packed: Path, run: str | None, output: Path) -> Path:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def rows_of(folder: Path) -> str:
+    """What a file of rows for an exported model may be called: arrays come in an .npz, columns in a .csv."""
+    first, *_ = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["columns"]
+    return "rows.npz" if first["kind"] == "array" else "rows.csv"
+
+
 def champion_of(search: Search) -> int:
     """The number of a search's champion. Raises ExportError while there is none."""
     if search.verdict is None:

@@ -12,6 +12,7 @@ from matplotlib.image import imread
 
 from tests import packings
 from tests.trainers import jobs
+from tuner import export
 from tuner.data.split import Split
 from tuner.metrics import Array
 from tuner.packaging import PLOTS, Order, Subject, folder_of, pack
@@ -91,6 +92,7 @@ def test_images_are_moved_in_training_alone(work: Work) -> None:
 def test_the_model_of_a_convolutional_trial_takes_raw_images(work: Work, tmp_path: Path) -> None:
     result = processes.call(jobs.fit, work, trial(0, CONVOLVED))
     folder = processes.call(packings.model, work, result, tmp_path / "model")
+    assert export.rows_of(folder) == "rows.npz"
     split = Split.open(work.split)
     step: Any = split.preprocessing.steps[0]
     raw = np.asarray(split.x_validation).reshape(-1, 8, 8) * step.scale + step.mean

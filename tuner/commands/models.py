@@ -22,7 +22,7 @@ def export(study: str, trial: int | None, output: str, force: bool) -> None:
 
     written = exporting.export(Home.here(), named(study), trial, Path(output), force, click.echo)
     click.echo(f"wrote {written}/model.keras and manifest.json")
-    click.echo(f"predict with: tuner predict {written} rows.csv")
+    click.echo(f"predict with: tuner predict {written} {exporting.rows_of(written)}")
 
 
 @click.command()
