@@ -15,9 +15,20 @@ from typing import Any
 from tuner.data.split import Split
 from tuner.metrics import Task
 from tuner.study import from_document
-from tuner.trainers.stacked.plan import PROGRAMMED, SWITCHES, Plan, Rows, Traits, plan
+from tuner.trainers.stacked.plan import SWITCHES, Plan, Rows, Traits, plan
 from tuner.trial import Trial, Value, derive_seed
-from tuner.tunables import INITIALIZERS, OPTIMIZERS, SCHEDULES, TUNABLES, setting
+from tuner.tunables import (
+    ACTIVATIONS,
+    INIT_DISTRIBUTIONS,
+    INIT_MODES,
+    INITIALIZERS,
+    INPUT_SCALINGS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    TUNABLES,
+    setting,
+)
 
 Values = dict[str, Value]
 
@@ -25,9 +36,19 @@ Values = dict[str, Value]
 EVERYTHING: Mapping[str, Any] = {
     "layers": {"int": [0, 3]},
     "units": {"int": [1, 16], "each": "layers"},
-    "activation": {"choice": [*PROGRAMMED], "each": "layers"},
+    "activation": {"choice": [*ACTIVATIONS], "each": "layers"},
+    "negative_slope": {"float": [0.0, 0.5], "each": "layers", "when": {"activation": "leaky_relu"}},
+    "input_dropout": {"float": [0.0, 0.5]},
     "dropout": {"float": [0.0, 0.5], "each": "layers"},
+    "alpha_dropout": {"choice": [False, True], "each": "layers"},
     "initializer": {"choice": [*INITIALIZERS], "each": "layers"},
+    "init_scale": {"float": [0.1, 2.0], "each": "layers", "when": {"initializer": "variance_scaling"}},
+    "init_mode": {"choice": [*INIT_MODES], "each": "layers", "when": {"initializer": "variance_scaling"}},
+    "init_distribution": {
+        "choice": [*INIT_DISTRIBUTIONS],
+        "each": "layers",
+        "when": {"initializer": "variance_scaling"},
+    },
     "batch_norm": {"choice": [False, True], "each": "layers"},
     "l1": {"float": [0.0, 0.1], "each": "layers"},
     "l2": {"float": [0.0, 0.1], "each": "layers"},
@@ -42,6 +63,8 @@ EVERYTHING: Mapping[str, Any] = {
     "weight_decay": {"float": [0.0, 0.1]},
     "label_smoothing": {"float": [0.0, 0.2]},
     "class_weight": {"choice": ["none", "balanced"]},
+    "loss": {"choice": [*LOSSES]},
+    "input_scaling": {"choice": [*INPUT_SCALINGS]},
 }
 SALT = 0
 # So that every trial takes 50 steps at least, and its last batch of an epoch is a short one.
@@ -81,7 +104,7 @@ def just_enough(folder: Path, sets: Mapping[str, Values], **more: Any) -> Plan:
     optimizers = named("optimizer", OPTIMIZERS)
     switched = {own for own, _ in given} | ({"weight_decay"} if "adamw" in optimizers else set())
     traits = Traits(
-        activations=named("activation", PROGRAMMED),
+        activations=named("activation", ACTIVATIONS),
         optimizers=optimizers,
         switches=tuple(name for name in SWITCHES if name in switched),
     )
@@ -156,7 +179,7 @@ def of_activations(together: int = 1) -> dict[str, Values]:
                     "momentum": 0.5}  # fmt: skip
     return {
         " and ".join(names): {**same, "layers": max(together, 2), **_by_layer("activation", (*names, "tanh"))}
-        for names in batched((*PROGRAMMED[1:], PROGRAMMED[0]), together)
+        for names in batched((*ACTIVATIONS[1:], ACTIVATIONS[0]), together)
     }
 
 
@@ -167,6 +190,52 @@ def of_initializers(together: int = 1) -> dict[str, Values]:
     return {
         " and ".join(names): {**same, "layers": max(together, 2), **_by_layer("initializer", (*names, "he_normal"))}
         for names in batched(INITIALIZERS, together)
+    }
+
+
+def of_variance_scaling() -> dict[str, Values]:
+    """Every mode and distribution."""
+    same: Values = {"layers": 3, "units_1": 12, "units_2": 8, "units_3": 9, "activation": "tanh", "optimizer": "sgd",
+                    "learning_rate": 0.1, "initializer": "variance_scaling"}  # fmt: skip
+    modes = {**_by_layer("init_mode", INIT_MODES), **_by_layer("init_scale", (2.0, 0.5, 0.1))}
+    return {
+        f"variance scaling {distribution}": {**same, **modes, "init_distribution": distribution}
+        for distribution in INIT_DISTRIBUTIONS
+    }
+
+
+def of_slopes() -> dict[str, Values]:
+    """Slopes below 0 that are given, trained and drawn, with what else a layer may have."""
+    same: Values = {"layers": 3, "units_1": 12, "units_2": 8, "units_3": 9, "optimizer": "sgd", "learning_rate": 0.1}
+    trained: Values = {**same, "activation": "prelu"}
+    return {
+        "given slopes": {**same, "activation": "leaky_relu", **_by_layer("negative_slope", (0.01, 0.3, 0.2))},
+        "trained slopes, momentum": {**trained, "momentum": 0.8, "weight_decay": 0.01},
+        "trained slopes, adam": {**trained, "optimizer": "adam", "learning_rate": 0.01},
+        "trained slopes, ftrl": {**trained, "optimizer": "ftrl", "learning_rate": 0.3},
+        "trained slopes of some layers": {**same, **_by_layer("activation", ("prelu", "tanh", "prelu"))},
+        "trained slopes, clipped": {**trained, "learning_rate": 0.5, "clipnorm": 0.02},
+        "trained slopes, clipped together": {**trained, "learning_rate": 0.5, "global_clipnorm": 0.1},
+        "trained slopes, batch norm, l2": {**trained, "batch_norm": True, "l2": 0.01},
+        "trained slopes, dropout": {**trained, "dropout": 0.3},
+        "trained slopes of one layer": {**trained, "layers": 1},
+        "drawn slopes": {**same, "activation": "rrelu"},
+        "drawn slopes, dropout, batch norm": {**same, "activation": "rrelu", "dropout": 0.3, "batch_norm": True},
+        "all kinds of slopes": {**same, **_by_layer("activation", ("rrelu", "prelu", "leaky_relu"))},
+    }
+
+
+def of_inputs() -> dict[str, Values]:
+    """How inputs are scaled, and dropped."""
+    same: Values = {"layers": 2, "units_1": 12, "units_2": 8, "activation": "tanh", "optimizer": "adam",
+                    "learning_rate": 0.01}  # fmt: skip
+    return {
+        "raw inputs": {**same, "input_scaling": "none"},
+        "raw inputs without layers": {"layers": 0, "input_scaling": "none", "learning_rate": 1e-4},
+        "unit inputs": {**same, "input_scaling": "unit"},
+        "unit inputs, dropout": {**same, "input_scaling": "unit", "input_dropout": 0.3, "dropout": 0.2},
+        "standard inputs, dropout": {**same, "input_scaling": "standard", "input_dropout": 0.1},
+        "dropout of inputs without layers": {"layers": 0, "input_dropout": 0.5, "learning_rate": 0.01},
     }
 
 
@@ -220,6 +289,15 @@ def of_targets() -> dict[str, Values]:
         "label smoothing": {**same, "label_smoothing": 0.15},
         "class weights": {**same, "class_weight": "balanced"},
         "class weights and label smoothing": {**same, "class_weight": "balanced", "label_smoothing": 0.05},
+        "squared error": {**same, "loss": "mse", "learning_rate": 1.0},
+        "squared error without layers": {"layers": 0, "loss": "mse", "learning_rate": 0.05},
+        "squared error, weights and smoothing": {
+            **same,
+            "loss": "mse",
+            "learning_rate": 1.0,
+            "class_weight": "balanced",
+            "label_smoothing": 0.1,
+        },
         "class weights without layers": {"layers": 0, "class_weight": "balanced", "learning_rate": 0.05},
     }
 
@@ -257,6 +335,9 @@ def of_dropout() -> dict[str, Values]:
     return {
         "dropout": {**same, "dropout": 0.3},
         "dropout in some layers": {**same, "dropout_1": 0.0, "dropout_2": 0.5, "dropout_3": 0.1},
+        "alpha dropout": {**same, "activation": "selu", "dropout": 0.3, "alpha_dropout": True},
+        "alpha dropout in some layers": {**same, **_by_layer("dropout", (0.0, 0.5, 0.3)),
+                                         **_by_layer("alpha_dropout", (True, True, False))},
         "dropout, batch norm, sgd": {**same, "dropout": 0.2, "batch_norm": True, "optimizer": "sgd",
                                      "learning_rate": 0.1},
     }  # fmt: skip
@@ -270,6 +351,7 @@ def of_everything(task: Task) -> dict[str, Values]:
 def of_settings(task: Task) -> dict[str, Values]:
     families = [
         of_optimizers, of_schedules, of_penalties, of_normalisation, of_shapes, of_clipping, of_dropout,
+        of_variance_scaling, of_slopes, of_inputs,
         *([] if task is Task.REGRESSION else [of_targets]),
     ]  # fmt: skip
     return {words: values for family in families for words, values in family().items()}
@@ -278,10 +360,11 @@ def of_settings(task: Task) -> dict[str, Values]:
 def of_much(task: Task) -> dict[str, Values]:
     """Fewer of them, with something of every family, and every optimizer, activation and initializer."""
     settings = of_settings(task)
-    return {words: settings[words] for words in list(settings)[::3]} | of_activations(3) | of_initializers(3)
+    chosen = {words: settings[words] for words in list(settings)[::3]}
+    return chosen | of_slopes() | of_inputs() | of_activations(3) | of_initializers(3)
 
 
 def of_tasks(task: Task) -> dict[str, Values]:
     """What may differ from task to task."""
-    families = [of_dropout, of_normalisation, *([] if task is Task.REGRESSION else [of_targets])]
+    families = [of_dropout, of_normalisation, of_inputs, *([] if task is Task.REGRESSION else [of_targets])]
     return {words: values for family in families for words, values in list(family().items())[1::2]}

@@ -153,8 +153,8 @@ def through(engine: Any, trials: Sequence[Trial]) -> dict[int, Trained]:
 def alone(plan: Plan, split: Split, trial: Trial, precision: str = "float32", masked: bool = True) -> Reference:
     """The trial trained by Keras' own layers, loss, gradients and optimizer, on the batches that its lane is given.
 
-    The masks of dropout are those of `dropout`, in numpy, or Keras' own where it is not to be `masked`. In double
-    precision it begins with the same weights.
+    What it draws is that of `dropout`, in numpy, or Keras' own where it is not to be `masked`. In double precision it
+    begins with the same weights.
     """
     import keras
 
@@ -197,14 +197,15 @@ def _trained(
         model.optimizer.apply(tape.gradient(loss, [each.value for each in variables]), variables)
 
     arrays = [tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in (x, y, weights)]
-    widths = [lane.units(layer) for layer in _dropping(lane)]
+    draws = list(_draws(lane))
+    widths = [lane.plan.rows.features if draw.of == "input" else lane.units(draw.layer) for draw in draws]
     signature = [*arrays, [tf.TensorSpec((None, width), precision) for width in widths]]
     traced = tf.function(step, autograph=False, input_signature=signature)
     moved = [0.0] * len(begin)
     for epoch in range(trial.first_epoch, trial.last_epoch + 1):
         for at, rows in enumerate(_batches(lane, epoch, len(y))):
             taken = (epoch - 1) * lane.steps + at
-            masks = [_mask(lane, layer, taken, len(rows)).astype(precision) for layer in _dropping(lane)]
+            masks = [draw.drawn(lane, taken, len(rows)).astype(precision) for draw in draws]
             traced(x[rows], y[rows], weights[rows], masks)
         now = [float(np.abs(a - b).max()) for a, b in zip(model.get_weights(), begin, strict=True)]
         moved = [max(pair) for pair in zip(moved, now, strict=True)]
@@ -212,12 +213,25 @@ def _trained(
 
 
 def _masked(model: Any, x: Any, masks: list[Any]) -> Any:
-    """A training pass through the model's layers, with the given masks for those of dropout."""
+    """A training pass through the model's layers, with the given masks and slopes for those that draw some."""
     import keras
+    import tensorflow as tf
+
+    from tuner.models.layers import RandomizedReLU
 
     left = list(masks)
     for layer in model.layers[1:]:
-        x = x * left.pop(0) if isinstance(layer, keras.layers.Dropout) else layer(x, training=True)
+        if isinstance(layer, keras.layers.Dropout):
+            x = x * left.pop(0) / (1.0 - layer.rate)
+        elif isinstance(layer, keras.layers.AlphaDropout):
+            kept, least = left.pop(0), -1.6732632423543772 * 1.0507009873554805
+            a = ((1 - layer.rate) * (1 + layer.rate * least**2)) ** -0.5
+            x = a * (x * kept + least * (1 - kept)) - a * least * layer.rate
+        elif isinstance(layer, RandomizedReLU):
+            x = tf.where(x > 0, x, left.pop(0) * x)
+        else:
+            x = layer(x, training=True)
+    assert not left
     return x
 
 
@@ -228,16 +242,40 @@ def _batches(lane: Lane, epoch: int, rows: int) -> Iterator[Array]:
         yield order[at, : min(size, rows - at * size)]
 
 
-def _dropping(lane: Lane) -> list[int]:
-    return [layer for layer in range(1, lane.depth + 1) if setting(lane.values, "dropout", layer)]
+@dataclass(frozen=True)
+class Draw:
+    """Something that a layer draws at every step, of its "input", its "units" or for "slopes"."""
+
+    of: str
+    layer: int  # whose key it hangs on
+
+    def drawn(self, lane: Lane, taken: int, rows: int) -> Array:
+        """What is drawn after `taken` steps: 1 for what is kept and 0 for what is dropped, or slopes."""
+        key = dropout.keys(lane.trial.seed, self.layer, taken, 1)[0, self.layer - 1]
+        if self.of == "slopes":
+            places = dropout.places(rows, lane.units(self.layer))
+            return 1 / 8 + dropout.mixed(places ^ dropout.other(key, dropout.SLOPES)) / 2**32 * (1 / 3 - 1 / 8)
+        if self.of == "input":
+            key, places = dropout.other(key, dropout.INPUTS), dropout.cells(rows, lane.plan.rows.features)
+            rate = float(setting(lane.values, "input_dropout"))
+        else:
+            places, rate = (
+                dropout.places(rows, lane.units(self.layer)),
+                float(setting(lane.values, "dropout", self.layer)),
+            )
+        kept: Array = dropout.mixed(places ^ key) >= np.uint32(dropout.threshold(rate))
+        return kept
 
 
-def _mask(lane: Lane, layer: int, taken: int, rows: int) -> Array:
-    """What the values of a layer are multiplied by after `taken` steps."""
-    rate = float(setting(lane.values, "dropout", layer))
-    key = dropout.keys(lane.trial.seed, layer, taken, 1)[0, layer - 1]
-    kept = dropout.mixed(dropout.places(rows, lane.units(layer)) ^ key) >= np.uint32(dropout.threshold(rate))
-    return (kept / (1.0 - rate)).astype(np.float32)
+def _draws(lane: Lane) -> Iterator[Draw]:
+    """What the layers of a network draw, in order."""
+    if setting(lane.values, "input_dropout"):
+        yield Draw("input", 1)
+    for layer in range(1, lane.depth + 1):
+        if setting(lane.values, "activation", layer) == "rrelu":
+            yield Draw("slopes", layer)
+        if setting(lane.values, "dropout", layer):
+            yield Draw("units", layer)
 
 
 def distance(weights: list[Array], outputs: Array, loss: float, reference: Reference) -> Distance:

@@ -31,6 +31,19 @@ SHOWN: dict[str, Values] = {
     "gelu's slope is a little off": {"activation": "gelu", "optimizer": "sgd", "learning_rate": 0.1},
     "decay at the first rate": {"weight_decay": 0.01, "schedule": "linear", "optimizer": "sgd", "learning_rate": 0.1},
     "class weights are ignored": {"class_weight": "balanced", "optimizer": "sgd", "learning_rate": 0.1},
+    "trained slopes stand still": {"activation": "prelu", "optimizer": "sgd", "learning_rate": 0.1},
+    "a given slope is that of Keras": {"activation": "leaky_relu", "negative_slope": 0.1, "optimizer": "sgd"},
+    "every step draws the same slopes": {"activation": "rrelu", "optimizer": "sgd", "learning_rate": 0.1},
+    "alpha dropout adds nothing to what is kept": {
+        "dropout": 0.3,
+        "alpha_dropout": True,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+    },
+    "inputs are dropped before they are scaled": {"input_dropout": 0.3, "input_scaling": "unit", "optimizer": "sgd"},
+    "what is kept of inputs is not scaled up": {"input_dropout": 0.3, "optimizer": "sgd", "learning_rate": 0.1},
+    "offsets of inputs are forgotten": {"input_scaling": "unit", "optimizer": "sgd", "learning_rate": 0.1},
+    "the squared error goes around the softmax": {"loss": "mse", "optimizer": "sgd", "learning_rate": 0.1},
     "smoothing is halved": {"label_smoothing": 0.1, "optimizer": "sgd", "learning_rate": 0.1},
 }
 

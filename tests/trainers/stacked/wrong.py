@@ -224,7 +224,66 @@ def _decay_at_the_first_rate(patch: Any) -> None:
     patch(lane, "coefficients", made)
 
 
+def _slopes_stand_still(right: Any) -> Any:
+    """No gradient reaches the slopes that are trained."""
+
+    def backward(self: Any, *rest: Any) -> Any:
+        found = right(self, *rest)
+        return {**found, "alpha": 0.0 * found["alpha"]}
+
+    return backward
+
+
+def _dropped_before_scaled(patch: Any) -> None:
+    """What is dropped of the inputs is not 0, but what 0 is scaled to."""
+    from tuner.trainers.stacked.network import Network
+
+    def entered(right: Any) -> Any:
+        def changed(self: Any, constants: Any, x: Any, *rest: Any) -> Any:
+            as_it_is = {**constants, "factor": 1.0, "offset": 0.0}
+            return self._scaled(constants, right(self, as_it_is, x, *rest))
+
+        return changed
+
+    patch(Network, "_entered", entered)
+
+
+def _squared_of_logits(patch: Any) -> None:
+    """The squared error's gradient goes around the softmax."""
+    import tensorflow as tf
+
+    from tuner.trainers.stacked import program
+
+    def losses(right: Any) -> Any:
+        def changed(rows: Any, logits: Any, target: Any, smoothing: Any, squared: Any) -> Any:
+            error, *rest = right(rows, logits, target, smoothing, tf.zeros_like(squared))
+            return (error * 2.0 / rows.classes, *rest)
+
+        return changed
+
+    patch(program, "losses", losses)
+
+
+def _same_draws_at_every_step(patch: Any) -> None:
+    def keys(right: Any) -> Any:
+        return lambda lane, epoch, most: np.repeat(right(lane, 1, most)[:1], most, axis=0)
+
+    patch(Lane, "keys", keys)
+
+
+def _offsets_forgotten(patch: Any) -> None:
+    from tuner.trainers.stacked import engine
+
+    def scaled(right: Any) -> Any:
+        return lambda *given: {name: each * (name == "factor") for name, each in right(*given).items()}
+
+    patch(engine, "scaled", scaled)
+
+
 IN_THE_PROGRAM: dict[str, Mistake] = {
+    "trained slopes stand still": _of_the_network("backward", _slopes_stand_still),
+    "inputs are dropped before they are scaled": _dropped_before_scaled,
+    "the squared error goes around the softmax": _squared_of_logits,
     "dropout is not in the gradient": _of_the_network("forward", _mask_not_in_the_gradient),
     "statistics over all rows": _of_the_network("forward", _all_rows_seen),
     "rows beyond a batch count": _rows_beyond_counted,
@@ -233,6 +292,11 @@ IN_THE_PROGRAM: dict[str, Mistake] = {
     "gelu's slope is a little off": _slope_of("gelu", lambda slope: slope * 1.0001),
 }
 IN_THE_NUMBERS: dict[str, Mistake] = {
+    "a given slope is that of Keras": _constant("negative_slope", lambda right: np.full_like(right, 0.2)),
+    "every step draws the same slopes": _same_draws_at_every_step,
+    "alpha dropout adds nothing to what is kept": _constant("lift", np.zeros_like),
+    "what is kept of inputs is not scaled up": _constant("input_scale", np.ones_like),
+    "offsets of inputs are forgotten": _offsets_forgotten,
     "dropout does not scale": _constant("scale", np.ones_like),
     "rmsprop's epsilon is outside of the root": _column("rmsprop", _epsilon_outside),
     "adam's epsilon is inside of the root": _column("adam", _epsilon_inside),

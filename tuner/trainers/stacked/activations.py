@@ -1,7 +1,8 @@
 """The activations of the space with their derivatives, of which a program picks one for each layer of each trial.
 
-The definitions are those of `keras.activations` under the same names. One exponential and one division for all, tanh
-included, saved nothing that could be measured, and was further from Keras.
+The definitions are those of `keras.activations` under the same names, and of `models.layers`.
+One exponential and one division for all, tanh included, saved nothing that could be measured, and was further from
+Keras.
 """
 
 from __future__ import annotations
@@ -17,17 +18,30 @@ Tensor: TypeAlias = Any
 Activation: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
-_LEAK = 0.2
+# These have a slope below 0, given to `pick`.
+LEAKY = ("leaky_relu", "prelu", "rrelu")
 
 
-def pick(names: tuple[str, ...], code: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """The activation and its derivative at `z`; `code` is the index in `names`, of a shape that broadcasts to z's."""
-    value, slope = ACTIVATIONS[names[0]](z)
+def pick(names: tuple[str, ...], code: Tensor, z: Tensor, leaks: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """The activation and its derivative at `z`; `code` is the index in `names`, of a shape that broadcasts to z's.
+
+    `leaks` has the slope below 0 of each of them that is LEAKY.
+    """
+    value, slope = _at(names[0], z, leaks)
     for index, name in enumerate(names[1:], start=1):
         chosen = tf.equal(code, float(index))
-        other, other_slope = ACTIVATIONS[name](z)
+        other, other_slope = _at(name, z, leaks)
         value, slope = tf.where(chosen, other, value), tf.where(chosen, other_slope, slope)
     return value, slope
+
+
+def _at(name: str, z: Tensor, leaks: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    if name not in LEAKY:
+        return ACTIVATIONS[name](z)
+    leak = leaks[name]
+    # Of its two halves Keras' PReLU has neither at 0.
+    below = tf.where(z < 0, leak, 0.0) if name == "prelu" else leak
+    return tf.where(z > 0, z, leak * z), tf.where(z > 0, 1.0, below)
 
 
 def _exp_minus_abs(z: Tensor) -> Tensor:
@@ -62,10 +76,6 @@ def _gelu(z: Tensor) -> tuple[Tensor, Tensor]:
 def _hard_sigmoid(z: Tensor) -> tuple[Tensor, Tensor]:
     inside = tf.logical_and(z > -3.0, z < 3.0)
     return tf.clip_by_value(z + 3.0, 0.0, 6.0) / 6.0, tf.where(inside, 1.0 / 6.0, 0.0)
-
-
-def _leaky_relu(z: Tensor) -> tuple[Tensor, Tensor]:
-    return tf.where(z > 0, z, _LEAK * z), tf.where(z > 0, 1.0, _LEAK)
 
 
 def _linear(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,7 +131,6 @@ ACTIVATIONS: Mapping[str, Activation] = {
     "exponential": _exponential,
     "gelu": _gelu,
     "hard_sigmoid": _hard_sigmoid,
-    "leaky_relu": _leaky_relu,
     "linear": _linear,
     "mish": _mish,
     "relu": _relu,

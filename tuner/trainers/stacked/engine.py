@@ -5,13 +5,14 @@ Importing this module imports TensorFlow. It is imported where trials are traine
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tuner.data import scaling
 from tuner.data.classes import weights_of_classes
 from tuner.data.split import Split
 from tuner.metrics import Array
@@ -32,14 +33,14 @@ from tuner.tunables import setting
 def open_(work: Work) -> XlaEngine:
     """The engine for a search's trials."""
     assert work.plan is not None, "there is no plan for what is not stacked"
-    return XlaEngine(work.plan, Split.open(work.split), work.objective.metric)
+    return XlaEngine(work.plan, Split.open(work.split), work.objective.metrics)
 
 
 class XlaEngine:
     """See `stacked.Engine`. It holds one stack at a time, so that memory is that of one, and every function."""
 
-    def __init__(self, plan: Plan, split: Split, objective: str = "") -> None:
-        self.plan, self.split, self._objective = plan, split, objective
+    def __init__(self, plan: Plan, split: Split, objectives: Sequence[str] = ()) -> None:
+        self.plan, self.split, self._objectives = plan, split, objectives
         self._functions: dict[str, Compiled] = {}
         self._current: tuple[Bucket, XlaStack] | None = None
         self._data: tuple[Any, ...] | None = None
@@ -53,7 +54,7 @@ class XlaEngine:
             self._current = None  # its memory goes before the next one's comes
             program = Program(self.plan.rows, self.plan.traits, bucket)
             function = self._function(program)
-            self._current = bucket, XlaStack(self.plan, program, function, self.split, self.data, self._objective)
+            self._current = bucket, XlaStack(self.plan, program, function, self.split, self.data, self._objectives)
         return self._current[1]
 
     @property
@@ -86,10 +87,16 @@ class XlaStack:
     """See `stacked.Stack`. Lanes without a trial hold zeros, and train on them."""
 
     def __init__(
-        self, plan: Plan, program: Program, function: Any, split: Split, data: tuple[Any, ...], objective: str
+        self,
+        plan: Plan,
+        program: Program,
+        function: Any,
+        split: Split,
+        data: tuple[Any, ...],
+        objectives: Sequence[str],
     ) -> None:
         self._plan, self._program, self._function = plan, program, function
-        self._split, self._data, self._objective = split, data, objective
+        self._split, self._data, self._objectives = split, data, objectives
         self._tenants: dict[Key, _Tenant] = {}
         lanes, network = program.bucket.lanes, program.network
         zeros = {name: np.zeros((lanes, *shape), np.float32) for name, shape in network.shapes.items()}
@@ -101,7 +108,8 @@ class XlaStack:
         }
         self._places = tf.constant(dropout.places(program.bucket.batch, program.bucket.width)[None])
         self._predicted = np.zeros((lanes, 0, 0), np.float32)
-        self._constants = _stacked(lanes, Lane(plan, program.bucket, _EMPTY).constants())
+        empty = Lane(plan, program.bucket, _EMPTY)
+        self._constants = _stacked(lanes, empty.constants() | scaled(empty, split))
 
     @property
     def free(self) -> int:
@@ -109,7 +117,7 @@ class XlaStack:
 
     def admit(self, trial: Trial) -> None:
         lane = Lane(self._plan, self._program.bucket, trial)
-        begin, constants = initial(lane, self._split), lane.constants()
+        begin, constants = initial(lane, self._split), lane.constants() | scaled(lane, self._split)
         taken = {tenant.place for tenant in self._tenants.values()}
         place = min(set(range(self._program.bucket.lanes)) - taken)
         for part, tensors in self._state.items():
@@ -158,7 +166,7 @@ class XlaStack:
         for key, tenant in self._tenants.items():
             loss, second = (float(each) / rows for each in sums[:, tenant.place])
             now = readings.train(self._split, loss, second)
-            now |= readings.validation(self._split, self._predicted[tenant.place], self._objective)
+            now |= readings.validation(self._split, self._predicted[tenant.place], self._objectives)
             found[key] = Epoch(now, bool(finite[tenant.place]))
         return found
 
@@ -190,7 +198,7 @@ def initial(lane: Lane, split: Split) -> dict[str, dict[str, Array]]:
     for layer in range(1, lane.depth + 1):
         units = lane.units(layer)
         kernel = np.zeros((rows.features if layer == 1 else width, width), np.float32)
-        drawn = layers.initializer(str(setting(values, "initializer", layer)), seed, layer)
+        drawn = layers.initial(values, seed, layers.Place.dense(layer))
         kernel[:before, :units] = drawn((before, units))
         made[f"kernel_{layer}"] = kernel
         before = units
@@ -205,6 +213,15 @@ def initial(lane: Lane, split: Split) -> dict[str, dict[str, Array]]:
     }
 
 
+def scaled(lane: Lane, split: Split) -> dict[str, Array]:
+    """The factor and the offset of each feature, (1, features), where the study has several scalings."""
+    if "input_scaling" not in lane.plan.traits.switches:
+        return {}
+    same = np.ones(lane.plan.rows.features, np.float32)
+    found = scaling.affine(split, str(setting(lane.values, "input_scaling"))) or (same, 0 * same)
+    return {name: each[None] for name, each in zip(("factor", "offset"), found, strict=True)}
+
+
 def trimmed(lane: Lane, own: Mapping[str, Array]) -> list[Array]:
     """A lane's weights without padding, in the order of `keras.Model.get_weights`."""
     found: list[Array] = []
@@ -212,7 +229,9 @@ def trimmed(lane: Lane, own: Mapping[str, Array]) -> list[Array]:
     for layer in range(1, lane.depth + 1):
         units = lane.units(layer)
         found.append(own[f"kernel_{layer}"][:before, :units])
-        names = ("gamma", "beta", "mean", "variance") if lane.normalised(layer) else ("bias",)
+        names: tuple[str, ...] = ("gamma", "beta", "mean", "variance") if lane.normalised(layer) else ("bias",)
+        if setting(lane.values, "activation", layer) == "prelu":
+            names = (*names, "alpha")
         found += [own[name][layer - 1, 0, :units] for name in names]
         before = units
     return [*found, own["kernel"][:before], own["shift"]]

@@ -72,19 +72,38 @@ class Lane:
             "active": np.arange(depth).reshape(-1, 1, 1) < self.depth,
         } | self._flags()
         if "dropout" in traits.switches:
-            rate = by_layer("dropout")
-            # In double precision, as Keras has it: 1 − 0.9 in single precision is a quarter of a millionth too large.
-            made["scale"] = (1.0 / (1.0 - rate)).astype(np.float32)
-            made["threshold"] = np.array([dropout.threshold(each) for each in rate.flat], np.uint32).reshape(rate.shape)
-        made |= {name: by_layer(name).astype(np.float32) for name in ("l1", "l2") if name in traits.switches}
+            made |= self._dropout(by_layer("dropout"), by_layer("alpha_dropout") > 0)
+        if "input_dropout" in traits.switches:
+            rate = float(setting(self.values, "input_dropout"))
+            made["input_scale"] = np.full((1, 1), 1.0 / (1.0 - rate), np.float32)
+            made["input_threshold"] = np.full((1, 1), dropout.threshold(rate), np.uint32)
+        scalars = ("l1", "l2", "negative_slope")
+        made |= {name: by_layer(name).astype(np.float32) for name in scalars if name in traits.switches}
         if "batch_norm" in traits.switches:
             made["normalised"] = by_layer("batch_norm") > 0
         if "label_smoothing" in traits.switches:
             made["smoothing"] = np.float32(setting(self.values, "label_smoothing"))
+        if "loss" in traits.switches:
+            made["squared"] = np.bool_(setting(self.values, "loss") == "mse")
         if "class_weight" in traits.switches:
             made["balanced"] = np.bool_(setting(self.values, "class_weight") == "balanced")
         limits = {name: np.float32(self.values.get(name, np.inf)) for name in CLIPPING if name in traits.switches}
         return {name: np.asarray(each) for name, each in (made | limits).items()}
+
+    def _dropout(self, rate: Array, alpha: Array) -> dict[str, Array]:
+        """What values are multiplied by where they are kept, from where on they are, and what is added then.
+
+        Dropout that keeps mean and variance puts the least value of selu in place of what it drops; see
+        Klambauer et al., 2017, and Keras' AlphaDropout.
+        """
+        # In double precision, as Keras has it: 1 − 0.9 in single precision is a quarter of a millionth too large.
+        scale = np.where(alpha, ((1.0 - rate) * (1.0 + rate * dropout.LEAST**2)) ** -0.5, 1.0 / (1.0 - rate))
+        lift = np.where(alpha, -scale * dropout.LEAST * rate, 0.0)
+        made = {"scale": scale, "lift": lift, "floor": np.where(alpha, scale * dropout.LEAST + lift, 0.0)}
+        if "alpha_dropout" not in self.plan.traits.switches:
+            made = {"scale": scale}
+        drawn = np.array([dropout.threshold(each) for each in rate.flat], np.uint32).reshape(rate.shape)
+        return {name: each.astype(np.float32) for name, each in made.items()} | {"threshold": drawn}
 
     def _flags(self) -> dict[str, Array]:
         """Which formula of `Updates` the trial follows, of those that the study has."""

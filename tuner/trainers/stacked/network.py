@@ -19,6 +19,7 @@ from tuner.trainers.stacked import dropout
 from tuner.trainers.stacked.activations import pick
 from tuner.trainers.stacked.plan import Bucket, Rows, Traits
 from tuner.trainers.stacked.updates import nothing
+from tuner.tunables import RRELU_SLOPES, TUNABLES
 
 Tensor: TypeAlias = Any
 
@@ -38,6 +39,7 @@ class Layer:
     slope: Tensor  # (S, B, U), of the activation, with dropout and padding in it
     normalised: Tensor = None  # (S, B, U), before scale and shift
     inverse: Tensor = None  # (S, 1, U), 1 / standard deviation of the batch
+    below: Tensor = None  # (S, B, U), dvalue/dslope of prelu, with dropout and padding in it
 
 
 class ByLayer:
@@ -71,6 +73,11 @@ class Network:
         return "batch_norm" in self.traits.switches and self.bucket.depth > 0
 
     @property
+    def bends(self) -> bool:
+        """Whether slopes are trained."""
+        return "prelu" in self.traits.activations and self.bucket.depth > 0
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The trainable weights by name, without the lanes."""
         depth, width, outputs = self.bucket.depth, self.bucket.width, self.rows.outputs
@@ -81,6 +88,8 @@ class Network:
             shapes["bias"] = (depth, 1, width)
         if self.normalises:
             shapes["gamma"] = shapes["beta"] = (depth, 1, width)
+        if self.bends:
+            shapes["alpha"] = (depth, 1, width)
         shapes["kernel"] = (width if depth else self.rows.features, outputs)
         shapes["shift"] = (outputs,)
         return shapes
@@ -95,13 +104,13 @@ class Network:
     def logits(self, weights: Weights, moving: Weights, constants: Weights, x: Tensor) -> Tensor:
         """What the networks give for rows that all lanes share, (rows, F) → (S, rows, C), without dropout."""
         of = ByLayer({**constants, **weights, **moving})
-        h = tf.broadcast_to(x[None], [self.bucket.lanes, *x.shape])
+        h = self._scaled(constants, tf.broadcast_to(x[None], [self.bucket.lanes, *x.shape]))
         for index in range(self.bucket.depth):
             z = tf.matmul(h, weights[self.kernels[index]]) + of("bias", index)
             if self.normalises:
                 inverse = tf.math.rsqrt(of("variance", index) + _EPSILON)
                 z = _shifted(of, index, z, (z - of("mean", index)) * inverse)
-            y, _ = pick(self.traits.activations, of("code", index), z)
+            y, _ = pick(self.traits.activations, of("code", index), z, self._leaks(of, index))
             y = y * of("unit", index)
             h = tf.where(of("active", index), y, h) if self._may_skip(index) else y
         return tf.matmul(h, weights["kernel"]) + weights["shift"][:, None, :]
@@ -121,7 +130,7 @@ class Network:
         """
         key, places = dice
         of = ByLayer({**constants, **weights, "key": key})
-        h, layers = x, []
+        h, layers = self._entered(constants, x, seen, key), []
         means, variances = [], []
         for index in range(self.bucket.depth):
             inputs = h
@@ -136,10 +145,16 @@ class Network:
                 z = _shifted(of, index, z, normalised)
                 means.append(mean)
                 variances.append(variance)
-            y, slope = pick(self.traits.activations, of("code", index), z)
+            y, slope = pick(self.traits.activations, of("code", index), z, self._leaks(of, index, places))
             kept = self._kept(of, index, places)
             y, slope = y * kept, slope * kept
-            layers.append(Layer(inputs, slope, normalised, inverse))
+            if "alpha_dropout" in self.traits.switches:
+                y += self._lifted(of, index, places)
+            below = None
+            if self.bends:
+                own = tf.equal(of("code", index), float(self.traits.activations.index("prelu")))
+                below = tf.where(own, tf.minimum(z, 0.0), 0.0) * kept
+            layers.append(Layer(inputs, slope, normalised, inverse, below))
             h = tf.where(of("active", index), y, h) if self._may_skip(index) else y
         logits = tf.matmul(h, weights["kernel"]) + weights["shift"][:, None, :]
         return logits, h, layers, self._moved(moving, means, variances)
@@ -163,7 +178,7 @@ class Network:
             "kernel": tf.matmul(last, error, transpose_a=True),
             "shift": tf.reduce_sum(error, 1),
         }
-        biases, gammas, betas = [], [], []
+        biases, gammas, betas, alphas = [], [], [], []
         # A sum over rows would be fused with all that makes a delta and make it again, by column: 0.08 of an epoch.
         # A product reads what is there; one of a single row would be fused like a sum.
         ones = tf.broadcast_to(tf.transpose(seen, [0, 2, 1]), [self.bucket.lanes, 2, self.bucket.batch])
@@ -175,6 +190,9 @@ class Network:
             delta = back * layer.slope
             if skips:
                 delta = tf.where(of("active", index), delta, 0.0)
+            if self.bends:
+                alpha = tf.reduce_sum(back * layer.below, 1, keepdims=True)
+                alphas.append(tf.where(of("active", index), alpha, 0.0) if skips else alpha)
             if self.normalises:
                 delta, gamma, beta, bias = _through(of, index, layer, delta, seen)
                 gammas.append(gamma)
@@ -193,6 +211,8 @@ class Network:
             found["bias"] = tf.stack(biases[::-1], 1)
         if self.normalises:
             found["gamma"], found["beta"] = tf.stack(gammas[::-1], 1), tf.stack(betas[::-1], 1)
+        if self.bends:
+            found["alpha"] = tf.stack(alphas[::-1], 1)
         return found
 
     def _may_skip(self, index: int) -> bool:
@@ -203,8 +223,46 @@ class Network:
         """What a unit's value is multiplied by: 0 where it is padding or dropped, else 1 / (1 − rate)."""
         if "dropout" not in self.traits.switches:
             return of("unit", index)
-        drawn = _mixed(tf.bitwise.bitwise_xor(places, of("key", index)))
+        drawn = _drawn(places, of("key", index))
         return tf.where(drawn >= of("threshold", index), of("unit", index) * of("scale", index), 0.0)
+
+    def _lifted(self, of: ByLayer, index: int, places: Tensor) -> Tensor:
+        """What is added to a unit's value after that: 0 but where dropout keeps mean and variance."""
+        if "dropout" not in self.traits.switches:
+            return tf.zeros([])
+        drawn = _drawn(places, of("key", index))
+        return tf.where(drawn >= of("threshold", index), of("lift", index), of("floor", index)) * of("unit", index)
+
+    def _leaks(self, of: ByLayer, index: int, places: Tensor | None = None) -> dict[str, Tensor]:
+        """The slopes below 0 of the activations that have one; `places` where slopes are drawn, in training."""
+        found: dict[str, Tensor] = {}
+        if "leaky_relu" in self.traits.activations:
+            given = "negative_slope" in self.traits.switches
+            found["leaky_relu"] = of("negative_slope", index) if given else TUNABLES["negative_slope"].default
+        if self.bends:
+            found["prelu"] = of("alpha", index)
+        if "rrelu" in self.traits.activations:
+            low, high = RRELU_SLOPES
+            found["rrelu"] = (low + high) / 2
+            if places is not None:
+                drawn = _drawn(places, _other(of("key", index), dropout.SLOPES))
+                found["rrelu"] = low + tf.cast(drawn, tf.float32) * ((high - low) / 2**32)
+        return found
+
+    def _scaled(self, constants: Weights, x: Tensor) -> Tensor:
+        """Features (S, rows, F) as each trial scales them."""
+        return x * constants["factor"] + constants["offset"] if "input_scaling" in self.traits.switches else x
+
+    def _entered(self, constants: Weights, x: Tensor, seen: Tensor, key: Tensor) -> Tensor:
+        """The features of a batch as the first layer has them in training."""
+        if "input_scaling" in self.traits.switches:
+            x = self._scaled(constants, x) * seen  # or places beyond the batch would hold offsets
+        if "input_dropout" not in self.traits.switches:
+            return x
+        batch, features = x.shape[1:]
+        counted = tf.reshape(tf.range(1, batch * features + 1), [1, batch, features])
+        drawn = _drawn(_mixed(tf.cast(counted, tf.uint32)), _other(key[:, 0], dropout.INPUTS))
+        return tf.where(drawn >= constants["input_threshold"], x * constants["input_scale"], 0.0)
 
     def _moved(self, moving: Weights, means: list[Tensor], variances: list[Tensor]) -> Weights:
         if not self.normalises:
@@ -242,10 +300,13 @@ def _through(of: ByLayer, index: int, layer: Layer, delta: Tensor, seen: Tensor)
     )
 
 
-def losses(rows: Rows, logits: Tensor, target: Tensor, smoothing: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def losses(
+    rows: Rows, logits: Tensor, target: Tensor, smoothing: Tensor | None, squared: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
     """dloss/dlogits of each row (S, B, C), before its weight; the row's plain loss and second metric, (S, B).
 
-    `target` is (S, B): class numbers, or standardised values; `smoothing` is (S,). The second metric is 1 where the
+    `target` is (S, B): class numbers, or standardised values; `smoothing` is (S,), and so is `squared`: whether it is
+    not the log loss that is minimised, but the squared error of probabilities. The second metric is 1 where the
     predicted class is the true one, and the absolute error of a value.
     """
     if rows.task is Task.REGRESSION:
@@ -257,7 +318,10 @@ def losses(rows: Rows, logits: Tensor, target: Tensor, smoothing: Tensor | None)
         wanted = target if smoothing is None else target * (1.0 - smoothing[:, None]) + 0.5 * smoothing[:, None]
         loss = tf.maximum(z, 0.0) - z * target + tf.math.log1p(tf.exp(-tf.abs(z)))
         right = tf.equal(p > 0.5, target > 0.5)
-        return (p - wanted)[..., None], loss, tf.where(right, 1.0, 0.0)
+        error = p - wanted
+        if squared is not None:
+            error = tf.where(squared[:, None], 2.0 * error * p * (1.0 - p), error)
+        return error[..., None], loss, tf.where(right, 1.0, 0.0)
     classes = tf.range(rows.classes, dtype=tf.float32)
     one = tf.where(tf.equal(target[..., None], classes), 1.0, 0.0)
     top = tf.reduce_max(logits, -1, keepdims=True)
@@ -269,7 +333,12 @@ def losses(rows: Rows, logits: Tensor, target: Tensor, smoothing: Tensor | None)
         wanted = one * (1.0 - smoothing[:, None, None]) + smoothing[:, None, None] / rows.classes
     # The first of equal largest ones, as argmax has it.
     place = tf.reduce_min(tf.where(tf.equal(logits, top), classes, float(rows.classes)), -1)
-    return tf.exp(shifted - total) - wanted, loss, tf.where(tf.equal(place, target), 1.0, 0.0)
+    p = tf.exp(shifted - total)
+    error = p - wanted
+    if squared is not None:
+        of_squares = 2.0 / rows.classes * p * (error - tf.reduce_sum(error * p, -1, keepdims=True))
+        error = tf.where(squared[:, None, None], of_squares, error)
+    return error, loss, tf.where(tf.equal(place, target), 1.0, 0.0)
 
 
 def predictions(rows: Rows, logits: Tensor) -> Tensor:
@@ -277,6 +346,16 @@ def predictions(rows: Rows, logits: Tensor) -> Tensor:
     if rows.task is Task.BINARY:
         return tf.sigmoid(logits)
     return tf.nn.softmax(logits) if rows.task is Task.MULTICLASS else logits
+
+
+def _drawn(places: Tensor, key: Tensor) -> Tensor:
+    """A number for each place, uint32."""
+    return _mixed(tf.bitwise.bitwise_xor(places, key))
+
+
+def _other(key: Tensor, purpose: Any) -> Tensor:
+    """`dropout.other` on tensors."""
+    return _drawn(key, tf.constant(purpose, tf.uint32))
 
 
 def _mixed(x: Tensor) -> Tensor:

@@ -35,7 +35,8 @@ MEMORY = 2**30
 _SAMPLE = 256
 # What a program has a term for only where some trial of the study may need it.
 SWITCHES = (
-    "dropout", "batch_norm", "l1", "l2", "label_smoothing", "class_weight", "amsgrad", "centered", "weight_decay",
+    "negative_slope", "input_dropout", "dropout", "alpha_dropout", "batch_norm", "l1", "l2", "label_smoothing",
+    "class_weight", "loss", "input_scaling", "amsgrad", "centered", "weight_decay",
     *CLIPPING,
 )  # fmt: skip
 
@@ -109,15 +110,15 @@ class Plan:
         if self._lane_bytes(values) > MEMORY:
             return "its layers take more memory than a stack may have"
         for layer in range(1, depth + 1):
-            if (name := setting(values, "activation", layer)) not in PROGRAMMED:
-                return f"the stacked trainer does not know the activation {name}"
-            if name not in self.traits.activations:
+            if (name := setting(values, "activation", layer)) not in self.traits.activations:
                 return f"the activation {name} is not in the study's space"
         if (name := setting(values, "optimizer")) not in self.traits.optimizers:
             return f"the optimizer {name} is not in the study's space"
         extra = _switches(values, depth) - set(self.traits.switches)
         if extra:
             return f"{min(extra)} is not in the study's space"
+        if "batch_norm" in _switches(values, depth) and setting(values, "normalise_at") != "activation":
+            return "the stacked trainer normalises right before activations only"
         if (asked := only_for_images(values)) is not None:
             return f"the stacked trainer does not know {asked}"
         unknown = {name for name in values if name.rstrip("0123456789").rstrip("_") not in KNOWN and name not in KNOWN}
@@ -189,15 +190,14 @@ class Plan:
         return -(-self.rows.train // size)
 
 
-# The activations that the programs have.
-PROGRAMMED = tuple(name for name in ACTIVATIONS if name not in ("prelu", "rrelu"))
 # What the programs know how to do, by name; anything else that a space may have one day goes to the plain trainer.
 KNOWN = frozenset(
     {
-        "layers", "units", "activation", "dropout", "initializer", "batch_norm", "l1", "l2", "optimizer",
+        "layers", "units", "activation", "negative_slope", "input_dropout", "dropout", "alpha_dropout", "initializer",
+        "init_scale", "init_mode", "init_distribution", "batch_norm", "normalise_at", "l1", "l2", "optimizer",
         "learning_rate", "schedule", "end_rate", "warmup", "momentum", "nesterov", "beta_1", "beta_2", "rho", "epsilon",
         "amsgrad", "centered", "initial_accumulator_value", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm",
-        "label_smoothing", "class_weight", "batch_size",
+        "label_smoothing", "class_weight", "loss", "input_scaling", "batch_size", "shape",
         *FOR_IMAGES,  # as far as they ask for nothing
     }
 )  # fmt: skip
@@ -252,8 +252,9 @@ def _largest(space: Space, sample: Iterable[Mapping[str, Value]]) -> tuple[int, 
     depth, width = (
         int(named[name].at(_LAST) if name in named else TUNABLES[name].default or 1) for name in ("layers", "units")
     )
-    widest = max([width, *(_width(values) for values in sample)])
-    deepest = max([depth, *(_depth(values) for values in sample)])
+    shapes = [{"shape": shape} for shape in named["shape"].choices()] if "shape" in named else []
+    widest = max([width, *(_width(values) for values in (*sample, *shapes))])
+    deepest = max([depth, *(_depth(values) for values in (*sample, *shapes))])
     return min(deepest, DEEPEST), min(widest, WIDEST)
 
 
@@ -273,10 +274,10 @@ def _traits(space: Space, sample: list[dict[str, Value]]) -> Traits:
     named = {parameter.name: parameter for parameter in space.parameters}
 
     def words(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
-        # A condition may leave it out, and then it has its default.
+        # A condition or a rule may leave it out, and then it has its default.
         found = {setting({}, name)}
         if name in named:
-            found = set(named[name].choices()) | (found if named[name].when else set())
+            found = set(named[name].choices()) | (set() if named[name].always else found)
         return tuple(word for word in known if word in found)
 
     optimizers = words("optimizer", OPTIMIZERS)
@@ -284,7 +285,7 @@ def _traits(space: Space, sample: list[dict[str, Value]]) -> Traits:
     if "adamw" in optimizers:  # it decays weights by default
         switched.add("weight_decay")
     return Traits(
-        activations=words("activation", PROGRAMMED),
+        activations=words("activation", ACTIVATIONS),
         optimizers=optimizers,
         switches=tuple(name for name in SWITCHES if name in switched),
     )
@@ -296,7 +297,7 @@ def _may_matter(name: str, parameter: Parameter) -> bool:
 
 
 def _on(name: str, value: Value) -> bool:
-    return value != "none" if name == "class_weight" else bool(value)
+    return value != (TUNABLES[name].default or 0)
 
 
 def _switches(values: Mapping[str, Value], depth: int) -> set[str]:

@@ -115,7 +115,8 @@ class Program:
             logits, last, layers, moving = network.forward(
                 weights, moving, constants, drawn, seen[..., None], (key, places)
             )
-            error, loss, second = losses(self.rows, logits, target, constants.get("smoothing"))
+            smoothing, squared = constants.get("smoothing"), constants.get("squared")
+            error, loss, second = losses(self.rows, logits, target, smoothing, squared)
             share = self._shares(seen / tf.cast(count, tf.float32), target, constants, class_weights)
             error = error * share[..., None]
             steps_of = _Steps(self.updates, weights, slots, _formula(table, constants))
