@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -85,6 +85,7 @@ class Result:
     `history[i]` holds the metrics after epoch `trial.first_epoch + i`, validation metrics named `val_…`.
     `score` is the objective at `best_epoch`; a trial that failed before its first epoch has neither. `weights` is the
     file with the weights of that epoch. `program` says what trained it, for a replay. `seconds` is wall time.
+    `further` holds the values of the objectives after the first, in their order, of a trial that completed.
     `ended` is when it was known, in seconds since 1970; None where nobody has noted it.
     """
 
@@ -98,15 +99,75 @@ class Result:
     error: str | None = None
     program: Mapping[str, str] = field(default_factory=dict)
     ended: float | None = field(default=None, compare=False)
+    further: tuple[float, ...] = ()
+
+
+# The number of weights of the network: an objective that no epoch has.
+PARAMS = "params"
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """One more objective: a metric of every epoch, or `params`."""
+
+    metric: str
+    goal: str  # "maximize" or "minimize"
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """The one definition of score: which metric, which way is better, and at which epoch it is read."""
+    """The one definition of score: which metric, which way is better, and at which epoch it is read.
+
+    Where there are `further` objectives, they are read at that epoch too, and a trial is worth what no other trial is
+    better than in one and as good as in all: it is on the Pareto front. The score is the value of the first.
+    """
 
     metric: str
     goal: str  # "maximize" or "minimize"
     epoch: str = "best"  # "best" or "last"
+    further: tuple[Aim, ...] = ()
+
+    @property
+    def aims(self) -> tuple[Aim, ...]:
+        """All objectives, the first included."""
+        return (Aim(self.metric, self.goal), *self.further)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that every epoch must have."""
+        return tuple(aim.metric for aim in self.aims if aim.metric != PARAMS)
+
+    def also(self, result: Result, weights: Callable[[Mapping[str, Value]], int]) -> tuple[float, ...]:
+        """The values of the further objectives; none where the trial did not complete, or has not all of them."""
+        if result.state is not State.COMPLETE or result.best_epoch is None:
+            return ()
+        metrics = result.history[result.best_epoch - result.trial.first_epoch]
+        found = tuple(
+            float(weights(result.trial.values)) if aim.metric == PARAMS else metrics.get(aim.metric, math.nan)
+            for aim in self.further
+        )
+        return found if all(map(math.isfinite, found)) else ()
+
+    def values(self, result: Result) -> tuple[float, ...] | None:
+        """The values of all objectives of a trial that completed; None where it did not, or has not all of them."""
+        if result.state is not State.COMPLETE or result.score is None or not math.isfinite(result.score):
+            return None
+        return (result.score, *result.further) if len(result.further) == len(self.further) else None
+
+    def front(self, results: Iterable[Result]) -> list[Result]:
+        """The completed trials that no other is better than, best first by the first objective; of one objective, all.
+
+        Of several with the same values, each is as good as the others, and all are there.
+        """
+        ranked = self._ordered(results)
+        if not self.further:
+            return [result for _, result in ranked]
+        # Nothing that comes later is better in the first: it is enough to look at what came before.
+        front: list[tuple[tuple[float, ...], Result]] = []
+        for costs, result in ranked:
+            if not any(_dominates(before, costs) for before, _ in front):
+                front.append((costs, result))
+        return [result for _, result in front]
 
     def better(self, a: float, b: float) -> bool:
         """Whether `a` is strictly better than `b`."""
@@ -124,11 +185,29 @@ class Objective:
         return found
 
     def ranked(self, results: Iterable[Result]) -> list[Result]:
-        """The completed results with a finite score, best first; the earlier trial wins a tie."""
-        sign = -1.0 if self.goal == "maximize" else 1.0
+        """The completed results with a finite score, best first; the earlier trial wins a tie.
+
+        Of several objectives, those on the Pareto front come first, and each part is in the order of the first.
+        """
+        given = list(results)
+        ordered = [result for _, result in self._ordered(given)]
+        if not self.further:
+            return ordered
+        front = self.front(given)
+        numbers = {result.trial.number for result in front}
+        return [*front, *(result for result in ordered if result.trial.number not in numbers)]
+
+    def _ordered(self, results: Iterable[Result]) -> list[tuple[tuple[float, ...], Result]]:
+        """The results that have values, with what is the lower the better, in its order, then in that of the trials."""
+        signs = [-1.0 if aim.goal == "maximize" else 1.0 for aim in self.aims]
         scored = [
-            (sign * result.score, result.trial.number, result)
+            (tuple(sign * value for sign, value in zip(signs, values, strict=True)), result.trial.number, result)
             for result in results
-            if result.state is State.COMPLETE and result.score is not None and math.isfinite(result.score)
+            if (values := self.values(result)) is not None
         ]
-        return [result for _, _, result in sorted(scored, key=lambda each: each[:2])]
+        return [(costs, result) for costs, _, result in sorted(scored, key=lambda each: each[:2])]
+
+
+def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether it is as low everywhere, and lower somewhere."""
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))

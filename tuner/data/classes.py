@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from tuner.data.split import Split
@@ -43,8 +45,9 @@ def check(study: Study, split: Split) -> None:
 
 
 def _check_metric(study: Study, split: Split) -> None:
-    metric = METRICS[split.task][study.objective_for(split.task).metric.removeprefix("val_")]
-    for part, target in (("validation", split.y_validation), ("test", split.y_test)):
+    metrics = [METRICS[split.task][name.removeprefix("val_")] for name in study.objective_for(split.task).metrics]
+    parts = (("validation", split.y_validation), ("test", split.y_test))
+    for metric, (part, target) in product(metrics, parts):
         if not metric.meant(target):
             raise StudyError(
                 f"{study.name}: objective.metric: val_{metric.name} needs {part} rows of several classes, and there "

@@ -80,7 +80,7 @@ def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None
         second = read["mae" if split.task is Task.REGRESSION else "accuracy"]
         now = readings.train(split, float(read["plain_loss"]), float(second))
         outputs = _in_parts(split.x_validation, model.predict_on_batch)
-        now |= readings.validation(split, outputs, work.objective.metric)
+        now |= readings.validation(split, outputs, work.objective.metrics)
         told = course.takes(now, all(np.isfinite(each).all() for each in weights), lambda: Kept(weights))
         if told is not None:
             course.judged(report(told))

@@ -5,6 +5,8 @@ Every trainer reads its epochs here, so that their numbers mean the same.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from tuner import metrics
@@ -25,11 +27,11 @@ def train(split: Split, loss: float, second: float) -> dict[str, float]:
     return {"loss": squared, "mae": second * scale, "rmse": squared**0.5}
 
 
-def validation(split: Split, raw: Array, objective: str = "") -> dict[str, float]:
-    """The metrics of an epoch on the validation rows, that of the objective among them; `raw` is what the network
+def validation(split: Split, raw: Array, objectives: Collection[str] = ()) -> dict[str, float]:
+    """The metrics of an epoch on the validation rows, those of the objectives among them; `raw` is what the network
     gives, (rows, outputs).
     """
-    also = (objective.removeprefix("val_"),)
+    also = [name.removeprefix("val_") for name in objectives]
     found = metrics.evaluate(split.task, split.y_validation, predictions(split, raw), also)
     return {f"val_{name}": value for name, value in found.items()}
 
