@@ -106,8 +106,8 @@ def test_a_study_is_found_by_path(home: Home, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("diabets", r"^no study 'diabets'\. Did you mean 'diabetes'\? Studies: breast-cancer, diabetes"),
-        ("zzz", r"^no study 'zzz'\. Studies: breast-cancer, diabetes"),
+        ("diabets", r"^no study 'diabets'\. Did you mean 'diabetes'\? Studies: breast-cancer, california"),
+        ("zzz", r"^no study 'zzz'\. Studies: breast-cancer, california"),
         ("../diabetes.toml", r"^\.\./diabetes\.toml: no such study file\. Did you mean 'diabetes'\?$"),
         ("x/zzz.toml", r"^x/zzz\.toml: no such study file\. `tuner studies` lists those there are$"),
     ],

@@ -61,6 +61,12 @@ def untrained(work: Work, trial: Trial) -> list[Array]:
     return weights
 
 
+def rows_at_once(work: Work, trial: Trial) -> int:
+    from tuner.trainers import plain
+
+    return plain.rows_at_once(plain.build(trial, Split.open(work.split)))
+
+
 def first_step(work: Work, trial: Trial) -> tuple[Metrics, Array]:
     """The train metrics of a first epoch, and what the untrained network says of the train rows, by hand."""
     from tuner.trainers import plain

@@ -89,6 +89,12 @@ def test_images_are_moved_in_training_alone(work: Work) -> None:
     assert len({first["loss"], second["loss"], still.history[0]["loss"]}) == 3
 
 
+def test_few_rows_go_at_once_through_a_network_that_makes_many_cells_of_each(work: Work) -> None:
+    values: dict[str, Value] = {"conv_layers": 1, "filters_1": 2048, "kernel_size_1": 1, "layers": 0}
+    assert processes.call(jobs.rows_at_once, work, trial(0, values)) == 2**24 // (8 * 8 * 2048)
+    assert processes.call(jobs.rows_at_once, work, trial(0, {"layers": 2, "units": 4096})) == 4096
+
+
 def test_the_model_of_a_convolutional_trial_takes_raw_images(work: Work, tmp_path: Path) -> None:
     result = processes.call(jobs.fit, work, trial(0, CONVOLVED))
     folder = processes.call(packings.model, work, result, tmp_path / "model")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from math import prod
 
 import numpy as np
 
@@ -34,8 +35,9 @@ with quiet.stderr():
 
     from tuner.models import augmentation, network, schedule
 
-# Rows of one prediction: bounds memory, and is the same for every trial so that scores do not depend on it.
-_ROWS = 4096
+# Rows of one prediction, fewer where a layer has more cells of them than so many: bounds memory, and hangs on nothing
+# but the network, so that scores do not depend on it.
+_ROWS, _CELLS = 4096, 2**24
 
 
 def begin() -> None:
@@ -79,7 +81,7 @@ def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None
         read = dict(logs or {})
         second = read["mae" if split.task is Task.REGRESSION else "accuracy"]
         now = readings.train(split, float(read["plain_loss"]), float(second))
-        outputs = _in_parts(split.x_validation, model.predict_on_batch)
+        outputs = _in_parts(split.x_validation, rows_at_once(model), model.predict_on_batch)
         now |= readings.validation(split, outputs, work.objective.metrics)
         told = course.takes(now, all(np.isfinite(each).all() for each in weights), lambda: Kept(weights))
         if told is not None:
@@ -120,11 +122,16 @@ def predict(model: keras.Model, x: Array, split: Split) -> Array:
 
 def outputs(model: keras.Model, x: Array) -> Array:
     """What the network gives for transformed rows, (rows, outputs). Nothing is traced, which for one look is faster."""
-    return _in_parts(x, lambda rows: np.asarray(model(rows, training=False)))
+    return _in_parts(x, rows_at_once(model), lambda rows: np.asarray(model(rows, training=False)))
 
 
-def _in_parts(x: Array, of: Callable[[Array], Array]) -> Array:
-    found: Array = np.concatenate([of(np.asarray(x[i : i + _ROWS])) for i in range(0, len(x), _ROWS)])
+def rows_at_once(model: keras.Model) -> int:
+    """How many rows go through a network in one prediction: blocks of convolution make thousands of cells of each."""
+    return max(1, min(_ROWS, _CELLS // max(prod(layer.output.shape[1:]) for layer in model.layers)))
+
+
+def _in_parts(x: Array, rows: int, of: Callable[[Array], Array]) -> Array:
+    found: Array = np.concatenate([of(np.asarray(x[i : i + rows])) for i in range(0, len(x), rows)])
     return found
 
 
