@@ -18,11 +18,11 @@ PACKAGE = Path(__file__).parent.parent / "tuner"
 LEVELS: Mapping[int, str] = {
     0: "errors quiet versions",
     1: "trial parameters rules counting space tunables sizing metrics home wording",
-    2: "study sections entries rule_entries strict",
+    2: "study sections entries rule_entries defaults strict",
     3: "data models drivers trackers ledger",
     4: "trainers",
     5: "watch search opening conclusion packaging evaluate plots export replay deletion report live tables"
-    " table_formats inferring looks drafting",
+    " table_formats inferring looks drafting carrying spaces",
     6: "service",
     7: "commands",
     8: "cli",
@@ -45,8 +45,8 @@ ROOMS: Mapping[str, str] = {
 }
 # Modules that every command imports, or that stand between a person and an error message.
 LIGHT = (
-    "errors trial parameters rules counting space tunables metrics home study sections entries rule_entries strict"
-    " wording evaluate plots commands cli"
+    "errors trial parameters rules counting space tunables metrics home study sections entries rule_entries defaults"
+    " strict wording evaluate plots cli"
 )
 HEAVY = {"numpy", "pandas", "sklearn", "scipy", "matplotlib", "tensorflow", "keras", "mlflow", "optuna", "sqlalchemy"}
 

@@ -53,6 +53,7 @@ for _command in (
     searching.search,
     studies.init,
     studies.studies_,
+    studies.space,
     looking.show,
     looking.table,
     looking.ui,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -67,14 +67,17 @@ def split(study: Study, home: Home) -> Split:
 
 
 def _check_limit(study: Study, split: Split) -> None:
-    """Raises StudyError where no network is small enough."""
-    if study.search.max_params is None:
+    """Raises StudyError where no network is small enough, or one that is to be tried first is not."""
+    most, counted = study.search.max_params, weights(split)
+    if most is None:
         return
     from tuner.drivers.limit import Limit
 
-    problem = Limit(study.space, weights(split), study.search.max_params).problem(study.search.seed)
-    if problem:
+    if problem := Limit(study.space, counted, most).problem(study.search.seed):
         raise StudyError(f"{study.name}: search.max_params: {problem}; raise it, or let layers be smaller")
+    large = [(i, n) for i, values in enumerate(study.starts, start=1) if (n := counted(values)) > most]
+    if large:
+        raise StudyError(*(f"{study.name}: start[{i}]: {n} weights, and max_params is {most}" for i, n in large))
 
 
 def weights(split: Split) -> Callable[[Mapping[str, Value]], int]:
@@ -101,6 +104,18 @@ def claim(ledger: Ledger, study: Study, split: Split, number: int | None, fresh:
             f"{_command(study.name, changes, study)} --fresh",
         )
     return found
+
+
+def begun(study: Study, found: Search) -> Study:
+    """The study with what its search began with: values that `--from` put first stay there."""
+    start = from_document(found.study, found.document).start
+    return study.model_copy(update={"start": start, "document": with_start(study.document, start)})
+
+
+def with_start(document: Mapping[str, Any], start: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The document with other values to be tried first."""
+    rest = {key: value for key, value in document.items() if key != "start"}
+    return {**rest, "start": [dict(values) for values in start]} if start else rest
 
 
 def _go_on(found: Search, study: Study, changes: Mapping[str, str]) -> str:
@@ -136,6 +151,8 @@ def _changes(found: Search, study: Study, split: Split) -> dict[str, str]:
         key: _change(key, before.get(key), now.get(key), found.label)
         for key in dict.fromkeys([*before, *now])
         if before.get(key) != now.get(key)
+        # Of a command without --from, where the search began with it.
+        and not (key == "start" and before[key][1:] == now[key])
     }
     if not changes and found.data["fingerprint"] != split.fingerprint:
         changes[_ROWS] = (

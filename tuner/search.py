@@ -59,6 +59,7 @@ def search(
     split = opening.split(study, home)
     ledger = Ledger(home)
     found = opening.claim(ledger, study, split, number, fresh)
+    study = opening.begun(study, found)
     with own(ledger, found) as record, opening.recording(home, record, study, split, watch, stop) as tracker:
         record.continued(study.document)
         work = opening.work(record.folder, study, split)

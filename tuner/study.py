@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, WithJsonSchema, model_validator
 
-from tuner import entries, metrics
+from tuner import defaults, entries, metrics
 from tuner.errors import StudyError
 from tuner.home import find, names
 from tuner.metrics import Task
@@ -34,7 +34,7 @@ from tuner.sections import (
 )
 from tuner.space import Space
 from tuner.strict import Section, problems, refused
-from tuner.trial import Objective
+from tuner.trial import Objective, Value
 
 __all__ = [
     "PRUNERS", "SAMPLERS", "TRAINERS", "DataSection", "EarlyStopping", "ObjectiveSection", "SearchSection",
@@ -65,7 +65,8 @@ class Study(Section):
         PlainValidator(entries.parse),
         PlainSerializer(entries.dump),
         WithJsonSchema(entries.schema()),
-    ] = Field(description="[space] with at least one parameter")
+    ] = Field(description="[space] with at least one parameter; without one, what `tuner space` shows is varied")
+    start: tuple[dict[str, Any], ...] = Field((), description="values that are tried first, a table for each trial")
     training: TrainingSection = Field(TrainingSection(), description="how a trial is trained")
     search: SearchSection = Field(SearchSection(), description="how the space is searched")
     document: dict[str, Any] = Field(exclude=True, repr=False)
@@ -84,6 +85,7 @@ class Study(Section):
                 for name, parameter in named.items()
                 if parameter.size is None
             ]
+        lines += self._wrong_starts()
         if self.data.task:
             try:
                 self.objective_for(self.data.task)
@@ -92,6 +94,23 @@ class Study(Section):
         if lines:
             raise refused(lines)
         return self
+
+    def _wrong_starts(self) -> Iterator[str]:
+        """A line for each table of `start`, counted from 1, that is no set of values of the space, or one once more."""
+        for i, values in enumerate(self.start, start=1):
+            try:
+                known = self.space.check(values)
+            except ValueError as error:
+                yield f"start[{i}].{error}"
+                continue
+            for j, other in enumerate(self.start[: i - 1], start=1):
+                if self.space.check(other) == known:
+                    yield f"start[{i}]: the same values as start[{j}]; leave one out"
+
+    @property
+    def starts(self) -> tuple[dict[str, Value], ...]:
+        """What is tried first, whole: with the values that could be no others."""
+        return tuple(self.space.check(values) for values in self.start)
 
     def objective_for(self, task: Task) -> Objective:
         """The objective on data of that task. Raises StudyError where the metric is not one of it."""
@@ -165,7 +184,7 @@ def _text(path: Path, where: str) -> str:
 
 def _read(text: str, where: str) -> dict[str, Any]:
     if not text.strip():
-        raise StudyError(f"{where}: is empty. A study needs at least [data] with a source, and [space]")
+        raise StudyError(f"{where}: is empty. A study needs at least [data] with a source")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -191,14 +210,14 @@ def _placed(document: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 def from_document(name: str, document: Mapping[str, Any], where: str | None = None, text: str = "") -> Study:
     """A study from a parsed file, as the ledger keeps it. Raises StudyError as `load` does."""
-    own = dict(document)
+    own = _with_space(document)
     lines = [f"{key}: unknown key, it is set by the file itself" for key in _INNER if key in own]
     lines += [
         f"{key}: a date, expected a text, a number or true or false, got {value}. Put it in quotes"
         for key, value in _flatten(own)
         if isinstance(value, datetime.date | datetime.time)
     ]
-    own |= {"name": name, "document": dict(document), "text": text}
+    own |= {"name": name, "document": dict(own), "text": text}
     try:
         study = Study.model_validate_json(json.dumps(own, default=str))
     except ValidationError as error:
@@ -208,10 +227,17 @@ def from_document(name: str, document: Mapping[str, Any], where: str | None = No
     return study
 
 
+def _with_space(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document, with a space where it has none: a ledger must know of it, as the next version's may be another."""
+    data = document.get("data")
+    source = data.get("source") if isinstance(data, Mapping) else None
+    return dict(document) if "space" in document else {**document, "space": defaults.space(source)}
+
+
 def schema() -> dict[str, Any]:
     """The JSON schema of study files, for editors."""
     made = Study.model_json_schema(by_alias=True)
     for inner in _INNER:
         made["properties"].pop(inner)
-    made["required"] = [name for name in made["required"] if name not in _INNER]
+    made["required"] = [name for name in made["required"] if name not in (*_INNER, "space")]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "A study of tuner"}

@@ -92,3 +92,37 @@ def test_more_trials_are_a_second_look_and_fresh_is_a_second_search(tmp_path: Pa
     assert "nothing was searched under 'small@1'" in tuner(home, "show", "small@1", code=2)
     assert not (home / ".tuner" / "searches" / "small@1").exists()
     assert shown(home)["search"] == "small@2"
+
+
+# Where the best of `fates` fits but for one value.
+OTHER = """
+[data]
+source = "sklearn:diabetes"
+[space]
+layers        = 1
+units         = { int = [4, 16] }
+activation    = { choice = ["relu", "tanh"] }
+optimizer     = "sgd"
+learning_rate = { float = [1e-3, 1e-1], log = true }
+[training]
+epochs = 3
+[search]
+finalists = 1
+"""
+
+
+def test_a_search_that_begins_with_the_best_of_another(fates: Path) -> None:
+    fates.joinpath("studies/other.toml").write_text(OTHER)
+    said = tuner(fates, "search", "other", "--from", "fates", "--trials", "1", "--workers", "1")
+    best = next(trial for trial in shown(fates, "fates")["trials"] if trial["champion"])
+    assert f"trial 0 has the values of trial {best['number']} of fates@1, its best\n" in said
+    assert "note: not as they are there: activation = 'relu', there 'linear'\n" in said
+    expected = {**best["values"], "activation": "relu"}
+    assert [trial["values"] for trial in shown(fates, "other")["trials"]] == [expected]
+    # Without the option it goes on, with what it began with.
+    tuner(fates, "search", "other", "--trials", "2", "--workers", "1")
+    values = {trial["number"]: trial["values"] for trial in shown(fates, "other")["trials"]}
+    assert values[0] == expected != values[1]
+    ((document,),) = ledger(fates, "select document from searches where study = 'other'")
+    assert [start["learning_rate"] for start in json.loads(document)["start"]] == [expected["learning_rate"]]
+    assert "nothing" in tuner(fates, "search", "other", "--from", "nothing", code=2)

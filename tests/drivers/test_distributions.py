@@ -55,6 +55,7 @@ def test_optuna_is_asked_about_what_can_vary() -> None:
     ("parameter", "wanted", "drawn", "nearest"),
     [
         (Int(name="n", low=8, high=128, step=8), Wanted(low=20, high=60), [8, 24, 40, 128], [24, 24, 40, 56]),
+        (Int(name="n", low=8, high=128, step=8), Wanted(high=60), [21, 19.9, 500], [24, 16, 56]),
         (Int(name="n", low=8, high=128, step=8), Wanted((16, 64)), [8, 32, 48, 64], [16, 16, 64, 64]),
         (Float(name="f", low=0.0, high=0.6, step=0.1), Wanted(high=0.25), [0.1, 0.6], [0.1, 0.2]),
         (Float(name="f", low=1e-4, high=0.1, log=True), Wanted(low=1e-3), [1e-4, 0.05], [1e-3, 0.05]),

@@ -41,12 +41,10 @@ def fitting(space: Space, most: int) -> list[dict[str, Value]]:
     return [values for values in space.grid() if weights(values) <= most]
 
 
-SAMPLERS = ["tpe", "random", "grid", "qmc"]
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_all_that_fits_is_proposed_once_and_nothing_else(sampler: str) -> None:
-    study = limited(SMALL, sampler, most=90)
+@pytest.mark.parametrize("deterministic", [False, True])
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid", "qmc"])
+def test_all_that_fits_is_proposed_once_and_nothing_else(sampler: str, deterministic: bool) -> None:
+    study = limited(SMALL, sampler, most=90, deterministic=deterministic)
     expected = fitting(study.space, 90)
     assert 5 < len(expected) < (study.space.size or 0) / 2
     life = Life(build_limited, study)
@@ -60,8 +58,9 @@ def test_all_that_fits_is_proposed_once_and_nothing_else(sampler: str) -> None:
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc"])
 def test_a_space_of_which_hardly_anything_fits(sampler: str) -> None:
-    wide = {**ruled("random", "none").document["space"], "learning_rate": {"float": [1e-4, 1e-1], "log": True}}
-    study = limited(wide, sampler, most=200)
+    units = {"int": [1, 4096], "each": "layers"}
+    space = {**ruled("random", "none").document["space"], "layers": {"int": [2, 10]}, "units": units}
+    study = limited(space, sampler, most=200)
     life = Life(build_limited, study)
     for _ in range(20):
         (trial,) = life.ask(1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuner.commands.named import numbered
+from tuner.commands.named import named, numbered
 from tuner.commands.stopping import Stopped
 from tuner.errors import StudyError
 
@@ -34,6 +34,7 @@ PRUNERS = ("hyperband", "successive-halving", "median", "none")
 @click.option("--pruner", type=click.Choice(PRUNERS), help="What stops trials that look bad.")
 @click.option("--trainer", type=click.Choice(TRAINERS), help="Trains many trials in one program, or one by one.")
 @click.option("--deterministic/--no-deterministic", default=None, help="The same search at any number of workers.")
+@click.option("--from", "from_", metavar="SEARCH", help="Try the best values of another search first: diabetes@1.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that train.  [default: one a core]")
 @click.option("--fresh", is_flag=True, help="Begin a new search beside the one that there is.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON; progress goes to stderr.")
@@ -47,6 +48,7 @@ def search(
     pruner: str | None,
     trainer: str | None,
     deterministic: bool | None,
+    from_: str | None,
     workers: int | None,
     fresh: bool,
     as_json: bool,
@@ -79,11 +81,18 @@ def search(
     }
     name, number = numbered(study)
     loaded = _opened(name, number, home, options)
+    told: tuple[str, ...] = ()
+    if from_ is not None:
+        from tuner.carrying import carry
+
+        loaded, told = carry(loaded, named(from_), home)
     stopped = Stopped()
     limit = live.deadline(seconds(loaded.search.time) if loaded.search.time else None)
     with live.watch(as_json) as watch, stopped.by_signals(watch.say):
         from tuner.search import search as run
 
+        for line in told:
+            watch.say(line)
         outcome = run(
             loaded, home, watch, number=number, fresh=fresh, workers=workers or cores(), stop=stopped.asked, late=limit
         )

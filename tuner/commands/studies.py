@@ -47,6 +47,22 @@ def init(name: str, data: str, target: str | None, task: str | None, force: bool
 
 
 @click.command()
+@click.argument("study")
+def space(study: str) -> None:
+    """Show what a search varies: ranges, rules, the number of combinations, and three of them.
+
+    STUDY is a name from `tuner studies`, or the path of a study file. What has no [space] is searched in one that
+    suits most rows.
+    """
+    from tuner import opening, spaces
+    from tuner.commands.named import numbered
+    from tuner.home import Home
+
+    for line in spaces.in_words(opening.study(*numbered(study), Home.here(), {})):
+        click.echo(line)
+
+
+@click.command()
 def schema() -> None:
     """Print the JSON schema of study files, for editors."""
     from tuner.study import schema as made

@@ -71,7 +71,7 @@ def kept(left: Parameter, value: Value) -> Value:
     if isinstance(left, Float):
         return left.nearest(float(value))
     assert isinstance(left, Int)
-    return min(max(int(value), left.low), left.nth(left.size - 1))
+    return left.nth(min(max(round((float(value) - left.low) / left.step), 0), left.size - 1))
 
 
 def asked_about(space: Space, values: Mapping[str, Value]) -> list[tuple[str, Parameter, Value]]:

@@ -84,5 +84,5 @@ def _scaled(left: Parameter, value: Value | None, scale: float) -> Value:
     if isinstance(left, Int):
         return left.nth(int(scale * ((int(kept(left, value)) - left.low) // left.step)))
     assert isinstance(left, Choice)
-    options = sorted(left.options)  # type: ignore[type-var]
+    options = sorted(left.options)
     return options[int(scale * options.index(kept(left, value)))]

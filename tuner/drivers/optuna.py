@@ -56,6 +56,7 @@ class OptunaDriver:
         """
         search = study.search
         self._space, self._seed, self._epochs = study.space, search.seed, study.training.epochs
+        self._starts = study.starts
         self._objective, self._pruner = objective, search.pruner
         self._size, self._repeats = study.space.size, search.repeats
         self._mirror = Mirror(study.space, objective.goal, search.pruner, self._epochs, search.sampler == "tpe")
@@ -110,6 +111,8 @@ class OptunaDriver:
         candidates: Iterator[Values] = iter(self._sampler.candidates(self._next))
         if self._limit is not None:
             candidates = self._limit.within(candidates)
+        # Those of a number, and not the first that no trial had: one that was deleted is not tried again.
+        candidates = chain(self._starts[self._next : self._next + 1], candidates)
         if self._size is not None:
             # Reached only when nearly all is tried, and looks at no more values than there are trials, and one.
             candidates = chain(candidates, listed(self._space, self._limit))

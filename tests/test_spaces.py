@@ -1,0 +1,85 @@
+"""A space in words, and the one of a study that has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.study_files import DATA, Write, space
+from tuner import defaults, spaces, study
+from tuner.space import Choice, Float, Int, Space
+
+
+def test_a_space_in_words(write: Write) -> None:
+    text = space(
+        "layers = { int = [1, 2] }\n"
+        "units = { int = [8, 16], step = 8, each = 'layers', taper = true }\n"
+        "optimizer = { choice = ['adam', 'sgd'] }\n"
+        "momentum = { choice = [0.5, 0.9], when = { optimizer = 'sgd' } }\n"
+        "rules = [{ if = { layers = 2 }, then = { l2 = 0.1 } }]"
+    )
+    read = study.load(write(text + "[search]\nmax_params = 50000\n"))
+    *told, first, second, third = spaces.in_words(read)
+    assert [" ".join(line.split()) for line in told] == [
+        "a: 15 combinations",  # 2 and 3 shapes, 3 optimizers
+        "",
+        "layers [1, 2] hidden layers",
+        "units [8, 16] step 8, each of the layers, tapering width of a hidden layer",
+        "optimizer adam | sgd optimizer",
+        "momentum 0.5 | 0.9, if optimizer = sgd momentum of sgd or rmsprop",
+        "l2 0.1, by a rule L2 penalty on the weights of a layer",
+        "",
+        "rules",
+        "1. if layers = 2 then l2 = 0.1",
+        "networks of more than 50,000 weights are left out",
+        "",
+        "examples",
+    ]
+    drawn = spaces.examples(read.space, 0)
+    assert drawn != spaces.examples(read.space, 1)
+    assert all(read.space.check(values) == values for values in drawn)
+    assert [line.count("layers") for line in (first, second, third)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (Space((Choice(name="layers", options=(1,)),)), "1 combination"),
+        (Space((Int(name="layers", low=1, high=1200),)), "1,200 combinations"),
+        (Space((Int(name="layers", low=0, high=100), Int(name="units", low=1, high=65536, each="layers"))),
+         "about 10^482 combinations"),
+        (Space((Float(name="l2", low=0.0, high=1.0),)), "a continuum of combinations"),
+    ],
+)  # fmt: skip
+def test_how_many_there_are(made: Space, words: str) -> None:
+    assert spaces.size(made) == words
+
+
+@pytest.mark.parametrize(("source", "blocks"), [("sklearn:wine", False), ("keras:mnist", True)])
+def test_a_study_without_a_space(write: Write, source: str, blocks: bool) -> None:
+    read = study.load(write(f'[data]\nsource = "{source}"\n'))
+    names = {parameter.name for parameter in read.space.parameters}
+    assert {"layers", "units", "activation", "optimizer", "learning_rate"} <= names
+    assert ("conv_layers" in names) == blocks
+    assert next(spaces.in_words(read)).endswith("as it has no [space] of its own")
+    # A ledger knows of it, whatever a later version varies.
+    assert read.document["space"] == defaults.space(source)
+    assert study.from_document("a", read.document).settings() == read.settings()
+
+
+def test_an_empty_space_is_none(write: Write) -> None:
+    with pytest.raises(study.StudyError, match="space: expected at least one parameter"):
+        study.load(write(f"{DATA}[space]\n"))
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    from tuner.cli import cli
+
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(cli, ["space", "diabetes"])
+    assert told.exit_code == 0
+    assert told.output.startswith("diabetes: a continuum of combinations\n")
+    assert told.output.count("learning_rate 0.") == 3

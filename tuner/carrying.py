@@ -1,0 +1,87 @@
+"""What one search found, put first in another: the champion's values, as far as they fit the other space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tuner import opening, report
+from tuner.drivers.distributions import kept
+from tuner.errors import StudyError, listing
+from tuner.home import Home
+from tuner.parameters import said
+from tuner.space import Parameter, Space
+from tuner.study import Study, from_document
+from tuner.trial import Trial, Value
+from tuner.tunables import TUNABLES
+
+
+def carry(study: Study, label: str, home: Home) -> tuple[Study, tuple[str, ...]]:
+    """The study with the champion of the search of that name or label tried first, and lines on how it fits.
+
+    Raises LedgerError where there is no such search, and StudyError where nothing was found in it.
+    """
+    shown = report.load_search(home, label)
+    champion = _best(shown)
+    values, moved, left_out = fit(study.space, champion.values)
+    if values in study.starts:
+        return study, (f"the best of {shown.search.label} is in [[start]] already",)
+    told = [f"trial 0 has the values of trial {champion.number} of {shown.search.label}, its best"]
+    told += [f"note: not as they are there: {listing(moved, 8)}"] if moved else []
+    told += [f"note: not in this space: {listing(left_out, 8)}"] if left_out else []
+    document = opening.with_start(study.document, [values, *study.start])
+    return from_document(study.name, document, text=study.text), tuple(told)
+
+
+def _best(shown: report.Shown) -> Trial:
+    """The champion that was named, or the best trial so far."""
+    best = next((result.trial for result in shown.results if result.trial.number == shown.champion), None)
+    if best is None and not shown.ranked:
+        label = shown.search.label
+        raise StudyError(f"--from: no trial of {label} is complete. Go on with: tuner search {label}")
+    return best or shown.ranked[0].trial
+
+
+def fit(space: Space, given: Mapping[str, Value]) -> tuple[dict[str, Value], list[str], list[str]]:
+    """The values in a space, what had to be another there, in words, and names of which the space knows nothing.
+
+    A number that is not in the space becomes the nearest that is, and what has no value, or a word that is not there,
+    has its default, or else what is in the middle. A value of the whole network is that of each layer; of layers that
+    differ, the first one's is that of the whole network.
+    """
+    moved: list[str] = []
+    used: set[str] = set()
+
+    def suggest(name: str, left: Parameter) -> Value:
+        known = next((key for key in (name, left.name, f"{name}_1") if key in given), None)
+        if known is not None:
+            used.add(known)
+            if given[known] in left:
+                return given[known]
+        value = _instead(left, None if known is None else given[known])
+        moved.append(f"{name} = {said(value)}" + (f", there {said(given[known])}" if known else ""))
+        return value
+
+    values = space.walk(suggest)
+    fixed = {key for key in given if key in values and given[key] == values[key]}
+    stems = {parameter.name for parameter in space.parameters}
+    unknown = [key for key in given if key not in used | fixed and _stem(key) not in stems]
+    return values, moved, unknown
+
+
+def _instead(left: Parameter, value: Value | None) -> Value:
+    default = TUNABLES[left.name].default
+    for each in (value, default):
+        if each is not None and each in left:
+            return each
+        if isinstance(each, int | float) and not isinstance(each, bool) and not _words(left):
+            return kept(left, each)
+    return left.at(0.5)
+
+
+def _words(left: Parameter) -> bool:
+    return left.size is not None and any(isinstance(option, str | bool) for option in left.choices())
+
+
+def _stem(name: str) -> str:
+    stem, _, number = name.rpartition("_")
+    return stem if number.isdigit() else name

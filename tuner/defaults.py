@@ -1,0 +1,37 @@
+"""The space of a study that has none: what a person would vary first, on rows of each kind."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+# Depth and width first, then what decides whether a network learns at all, then what keeps it from learning by heart.
+_DENSE = """
+layers        = { int = [1, 4] }
+units         = { int = [8, 256], log = true, each = "layers" }
+activation    = { choice = ["relu", "elu", "gelu", "selu", "tanh"] }
+dropout       = { float = [0.0, 0.5], step = 0.1 }
+l2            = { choice = [0.0, 1e-5, 1e-4, 1e-3] }
+batch_norm    = { choice = [false, true] }
+optimizer     = { choice = ["adam", "nadam", "rmsprop", "sgd"] }
+learning_rate = { float = [1e-4, 1e-1], log = true }
+schedule      = { choice = ["constant", "cosine"] }
+momentum      = { float = [0.0, 0.95], when = { optimizer = "sgd" } }
+# What selu was made for: its weights, no normalisation, and a dropout that keeps mean and variance.
+rules = [
+    { if = { activation = "selu" }, then = { batch_norm = false, initializer = "lecun_normal", alpha_dropout = true } },
+    { if = { activation = ["relu", "elu", "gelu"] }, then = { initializer = "he_normal" } },
+    { if = { optimizer = ["adam", "nadam", "rmsprop"] }, then = { learning_rate = { max = 0.02 } } },
+]
+"""
+_BLOCKS = """
+conv_layers   = { int = [0, 3] }
+filters       = { choice = [8, 16, 32, 64], each = "conv_layers" }
+kernel_size   = { choice = [3, 5], each = "conv_layers" }
+"""
+
+
+def space(source: object) -> dict[str, Any]:
+    """The `[space]` for rows of that source: Keras' own are images, and of a file nobody knows before it is read."""
+    images = isinstance(source, str) and source.startswith("keras:")
+    return tomllib.loads(_BLOCKS + _DENSE if images else _DENSE)
