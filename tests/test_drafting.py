@@ -84,10 +84,12 @@ def test_dates_identifiers_and_groups(drafted: Drafted) -> None:
             region_id=lambda drawn, number: drawn.randint(1, 4),
             empty=lambda drawn, number: "",
             always=lambda drawn, number: 7,
+            price=lambda drawn, number: f"€ {drawn.randint(1, 9)}'{drawn.randint(100, 999)}.50",
             plan=lambda drawn, number: drawn.choice(("free", "paid")),
         )
     )
-    assert study.data.drop == ("PassengerId", "token", "seen", "booked", "patient_id", "empty", "always")
+    assert study.data.drop == ("PassengerId", "token", "seen", "booked", "patient_id", "empty", "always", "price")
+    assert "look like numbers with a unit" in " ".join(written.inferred.questions)
     assert study.data.categorical == ("region_id",)
     assert 'Then say: split = { time = "seen" }' in " ".join(written.inferred.questions)
     assert "booked: dates are only read as 2026-01-31" in " ".join(written.inferred.questions)

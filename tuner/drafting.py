@@ -16,7 +16,7 @@ from tuner.data.table import Kind
 from tuner.errors import StudyError, listing
 from tuner.home import Home, shipped
 from tuner.inferring import Inferred, infer
-from tuner.metrics import Task
+from tuner.metrics import METRICS, Task
 from tuner.study import NAME, from_document
 from tuner.trial import Value
 
@@ -170,7 +170,8 @@ def _objective(inferred: Inferred) -> Iterator[str]:
         yield 'metric = "val_rmse"  # or "val_mae", which large errors weigh less in'
     elif inferred.lopsided:
         yield from _comment(["One class has nearly all rows, so that a high accuracy says little."])
-        yield 'metric = "val_loss"'
+        others = [f'"val_{name}"' for name in ("auc", "f1") if name in METRICS[inferred.task]]
+        yield f'metric = "val_loss"{"  # or " * bool(others)}{" or ".join(others)}'
     else:
         yield 'metric = "val_accuracy"  # or "val_loss", which also counts how sure a prediction is'
 

@@ -30,6 +30,7 @@ _HUMPED_ID = re.compile(r"(?<=[a-z])(?:Id|ID)$")
 _TIME = re.compile(r"date|time|year|month|day", re.IGNORECASE)
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$"
 _DATE = r"^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?$"
+_WITH_UNIT = r"^\D{0,4}\d[\d.,' ]*\s?[^\d\s]{0,4}$"
 _FEW_ROWS = 10
 _FEW_CODES = 8
 
@@ -54,12 +55,12 @@ class Looks:
 
     def _about_marks(self) -> Iterator[str]:
         for (mark, sure), told in self._marked.items():
-            where = ", ".join(f"{name} ({why})" for name, why in told.items())
+            where = listing([f"{name} ({why})" for name, why in told.items()])
             start = f"is {mark} a cell that was never measured in {where}"
             if sure:
                 yield f"{start}, as it is taken to be? Where it is a value, take it out of missing"
             else:
-                yield f"{start}? Then say: missing = {{ {', '.join(f'{key(name)} = {mark}' for name in told)} }}"
+                yield f"{start}? Then say: missing = {{ {listing([f'{key(name)} = {mark}' for name in told])} }}"
 
     def _about_codes(self) -> Iterator[str]:
         if self._codes:
@@ -91,6 +92,12 @@ class Looks:
             return
         if many := names_too_many(cells, blanks):
             self.drop[name] = f"{many} different texts in {cells.filled} cells tell rows apart, not kinds of rows"
+            texts = _texts(cells, blanks)
+            if all(re.match(_WITH_UNIT, text) for text in texts):
+                self.questions.append(
+                    f"{name}: {listing(texts, 2)} look like numbers with a unit. Are they of use? Then write them as "
+                    "plain numbers, 1234.5, and take it out of drop"
+                )
             self._group(name, many, cells)
             return
         if blanks:
