@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tuner import opening
+from tuner import defaults, opening
 from tuner.drafting import Draft, draft
 from tuner.errors import DataError, StudyError, TunerError
 from tuner.home import Home
@@ -70,6 +70,7 @@ def test_semicolons_quotes_and_decimal_commas(drafted: Drafted) -> None:
     assert study.data.drop == ("Kunden-Nr", "Name des Kunden")
     assert study.data.missing == {"Gewicht": "?"}
     assert "ja 5 (41.7 %), nein 7 (58.3 %)" in written.text
+    assert study.document["space"] == defaults.space("semicolons.csv")
     assert study.training.batch_size == 8  # as many as there are rows to train on
 
 
@@ -190,7 +191,7 @@ def test_a_named_target_is_no_guess(drafted: Drafted) -> None:
 def test_one_class_has_nearly_all_rows(drafted: Drafted) -> None:
     _, study = drafted([["a", "b", "y"], *([n, n % 3, int(n % 20 == 0)] for n in range(200))])
     assert study.objective.metric == "val_loss"
-    assert [parameter for parameter in study.space.parameters if parameter.name == "class_weight"]
+    assert study.space.parameters[0].name == "class_weight"
 
 
 def test_a_class_of_two_rows_is_not_shared_out(drafted: Drafted) -> None:

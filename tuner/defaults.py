@@ -31,7 +31,11 @@ kernel_size   = { choice = [3, 5], each = "conv_layers" }
 """
 
 
+def written(images: bool) -> str:
+    """The space as a file has it, for rows that are images or not, without its first line."""
+    return (_BLOCKS.rstrip("\n") + _DENSE if images else _DENSE).lstrip("\n")
+
+
 def space(source: object) -> dict[str, Any]:
     """The `[space]` for rows of that source: Keras' own are images, and of a file nobody knows before it is read."""
-    images = isinstance(source, str) and source.startswith("keras:")
-    return tomllib.loads(_BLOCKS + _DENSE if images else _DENSE)
+    return tomllib.loads(written(isinstance(source, str) and source.startswith("keras:")))

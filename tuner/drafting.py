@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuner import wording
+from tuner import defaults, wording
 from tuner.data.columns import key
 from tuner.data.table import Kind
 from tuner.errors import StudyError, listing
@@ -22,8 +22,8 @@ from tuner.trial import Value
 
 _WIDTH = 110
 _HEAD = "Written by tuner init, from what the rows look like. A line with a question is a guess: look at it first."
-# A network for more rows than this may be wider.
-_MANY_ROWS = 5000
+# So many rows are trained on in larger batches, and images fewer times.
+_MANY_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _written(name: str, inferred: Inferred, source: str) -> str:
         [f"title = {_text(name if inferred.shape else f'{name}: {inferred.target}')}"],
         ["[data]", *_data(inferred, source)],
         ["[objective]", *_objective(inferred)],
-        ["[space]  # order matters: a condition refers only upward", *_space(inferred)],
+        ["[space]  # what may vary, in order: a condition refers only upward", *_space(inferred)],
         ["[training]", *_training(inferred)],
         ["[search]", 'sampler = "tpe"', 'pruner = "hyperband"  # stops bad trials early', "trials = 100", "seed = 0"],
     ]  # fmt: skip
@@ -177,28 +177,15 @@ def _objective(inferred: Inferred) -> Iterator[str]:
 
 
 def _space(inferred: Inferred) -> Iterator[str]:
-    wide = inferred.rows > _MANY_ROWS
-    if inferred.image:
-        yield "conv_layers   = { int = [0, 2] }  # blocks of convolution before the hidden layers"
-        yield 'filters       = { choice = [8, 16, 32], each = "conv_layers" }'
-        yield 'kernel_size   = { choice = [3, 5], each = "conv_layers" }'
-    yield "layers        = { int = [1, 4] }"
-    yield f'units         = {{ int = {"[16, 256], step = 16" if wide else "[8, 128], step = 8"}, each = "layers" }}'
-    yield 'activation    = { choice = ["relu", "tanh", "elu", "selu"] }'
-    yield "dropout       = { float = [0.0, 0.5], step = 0.1 }"
-    yield "l2            = { choice = [0.0, 1e-4, 1e-3, 1e-2] }"
-    yield "batch_norm    = { choice = [false, true] }"
     if inferred.lopsided:
         yield 'class_weight  = { choice = ["none", "balanced"] }'
-    yield 'optimizer     = { choice = ["adam", "rmsprop", "sgd"] }'
-    yield "learning_rate = { float = [1e-4, 1e-1], log = true }"
-    yield 'momentum      = { float = [0.0, 0.95], when = { optimizer = "sgd" } }'
+    yield defaults.written(inferred.image).rstrip("\n")
 
 
 def _training(inferred: Inferred) -> Iterator[str]:
     epochs, patience = (12, 3) if inferred.image and inferred.rows > _MANY_ROWS else (50, 10)
     yield f"epochs = {epochs}  # at most"
-    yield f"batch_size = {min(128 if inferred.rows > 2 * _MANY_ROWS else 32, inferred.train)}"
+    yield f"batch_size = {min(128 if inferred.rows > _MANY_ROWS else 32, inferred.train)}"
     yield f"early_stopping = {{ patience = {patience} }}  # epochs without a better score"
 
 
