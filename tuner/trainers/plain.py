@@ -127,7 +127,8 @@ def outputs(model: keras.Model, x: Array) -> Array:
 
 def rows_at_once(model: keras.Model) -> int:
     """How many rows go through a network in one prediction: blocks of convolution make thousands of cells of each."""
-    return max(1, min(_ROWS, _CELLS // max(prod(layer.output.shape[1:]) for layer in model.layers)))
+    cells = max(int(prod(layer.output.shape[1:])) for layer in model.layers)
+    return max(1, min(_ROWS, _CELLS // cells))
 
 
 def _in_parts(x: Array, rows: int, of: Callable[[Array], Array]) -> Array:
