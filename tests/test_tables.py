@@ -7,7 +7,9 @@ import html
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib.image import imread
@@ -54,9 +56,9 @@ def completed(number: int, values: Mapping[str, Value], score: float, seconds: f
     return Result(Trial(number, values, 0, 3), State.COMPLETE, score, 2, history, seconds)
 
 
-def searched(home: Home, results: list[Result]) -> Home:
+def searched(home: Home, results: list[Result], **more: Any) -> Home:
     ledger = Ledger(home)
-    with own(ledger, ledger.create("grid", DOCUMENT, DATA)) as owned:
+    with own(ledger, ledger.create("grid", {**DOCUMENT, **more}, DATA)) as owned:
         owned.asks(lambda n: Batch(tuple(result.trial for result in results)), dict)(len(results))
         for result in results:
             owned.told(result, {})
@@ -122,6 +124,14 @@ def test_another_metric(home: Home) -> None:
     assert (found.metric, found.goal) == ("loss", "minimize")
     assert found.cells[("zeros",), ()].validation == Spread(pytest.approx(0.75))
     assert found.cells[("zeros",), ()].train == Spread(0.5)
+
+
+def test_the_last_epoch_where_that_counts(tmp_path: Path) -> None:
+    made = completed(0, {"activation": "relu"}, 0.9)
+    last = replace(made, score=0.7, best_epoch=3)
+    found = table(searched(Home(tmp_path), [last], objective={"epoch": "last"}), "grid", ["activation"])
+    assert found.cells[("relu",), ()].validation == Spread(pytest.approx(0.7))
+    assert table_formats.caption(found) == "grid@1: accuracy at the last epoch"
 
 
 def test_csv_has_the_numbers_as_they_are(home: Home) -> None:

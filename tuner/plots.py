@@ -263,7 +263,7 @@ def combinations(table: Table, path: Path) -> None:
     height = 0.3 * max(len(lines), 3) * (1.0 if len(table.blocks) < 3 else 1.6)
     with _figure(path, 9, 1.7 + min(height, 11.0)) as figure:
         against, seconds = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
-        figure.suptitle(f"{_words(table.metric)} by {' and '.join((*table.rows, *table.columns))}", x=0.02, ha="left")
+        figure.suptitle(f"{_words(table.metric)} by {', '.join((*table.rows, *table.columns))}", x=0.02, ha="left")
         reach = _reach(scores, table.goal)
         for number, block in enumerate(table.blocks):
             offset = (number + 0.5) / len(table.blocks) - 0.5

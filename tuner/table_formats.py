@@ -88,7 +88,7 @@ def caption(table: Table) -> str:
     repeated = any(cell.trials > 1 for cell in table.cells.values())
     spread = ", mean ± standard deviation of the trials" if repeated else ""
     left_out = f"; not counted: {wording.states(table.left_out)}" if table.left_out else ""
-    return f"{table.label}: {table.metric} at the best epoch{spread}{left_out}"
+    return f"{table.label}: {table.metric} at the {table.epoch} epoch{spread}{left_out}"
 
 
 def _line(table: Table, line: Combination) -> list[str]:

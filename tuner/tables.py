@@ -41,7 +41,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What the trials of a combination came to: scores at their best epochs, seconds, and how many there were."""
+    """What the trials of a combination came to: scores at the epochs that count, seconds, and how many there were."""
 
     train: Spread | None
     validation: Spread | None
@@ -61,6 +61,7 @@ class Table:
     title: str
     metric: str  # without "val_"
     goal: str
+    epoch: str  # "best" or "last"
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     lines: tuple[Combination, ...]
@@ -117,6 +118,7 @@ def table(home: Home, name: str, rows: Sequence[str], columns: Sequence[str] = (
         title=shown.study.title,
         metric=chosen,
         goal=metrics[chosen].goal if chosen in metrics else shown.objective.goal,
+        epoch=shown.objective.epoch,
         rows=tuple(rows),
         columns=tuple(columns),
         lines=_ordered({line for line, _ in groups}, [space.get(each) for each in rows]),
@@ -157,15 +159,15 @@ def _cell(results: Sequence[Result], metric: str) -> Cell:
     done = [result for result in results if result.state is State.COMPLETE]
     others = [result.state for result in results if result.state is not State.COMPLETE]
     return Cell(
-        train=Spread.of(_at_best(result, metric) for result in done),
-        validation=Spread.of(_at_best(result, f"val_{metric}") for result in done),
+        train=Spread.of(_counted(result, metric) for result in done),
+        validation=Spread.of(_counted(result, f"val_{metric}") for result in done),
         seconds=Spread.of(result.seconds for result in done),
         trials=len(done),
         others={state: others.count(state) for state in dict.fromkeys(others)},
     )
 
 
-def _at_best(result: Result, metric: str) -> float:
+def _counted(result: Result, metric: str) -> float:
     """A metric after the epoch that the trial is scored by; not a number where it was not recorded."""
     if result.best_epoch is None:
         return math.nan

@@ -14,13 +14,13 @@ from tuner.trial import State, Trial
 REPEATS = 3
 
 
-def repeated(repeats: int = REPEATS, sampler: str = "grid", pruner: str = "none") -> Study:
+def repeated(repeats: int = REPEATS, sampler: str = "grid", **more: object) -> Study:
     return studies.from_document(
         "few",
         {
             "data": {"source": "sklearn:wine"},
             "space": FEW,
-            "search": {"sampler": sampler, "pruner": pruner, "repeats": repeats},
+            "search": {"sampler": sampler, "pruner": "none", "repeats": repeats, **more},
         },
     )
 
@@ -57,6 +57,12 @@ def test_a_search_that_goes_on_runs_what_is_left(done: int) -> None:
     life.driver = build(life.study, OBJECTIVE, life.told, list(life.running.values()), life.state)
     ended(life, running)
     assert to_the_end(life, 5) == whole
+
+
+@pytest.mark.parametrize("at_once", [1, 5])
+def test_it_is_the_same_at_any_number_of_workers_where_that_is_asked_for(at_once: int) -> None:
+    study = repeated(pruner="median", deterministic=True)
+    assert to_the_end(Life(build, study), at_once) == to_the_end(Life(build, repeated()), 1)
 
 
 def test_more_repeats_go_on_with_what_there_is() -> None:

@@ -42,7 +42,7 @@ def show(study: str, top: int, as_json: bool) -> None:
 def table(study: str, rows: str, columns: str | None, metric: str | None, form: str) -> None:
     """Print a search as a table, and draw it.
 
-    For every combination: the mean score on train and validation rows at the best epochs, seconds, and how many
+    For every combination: the mean score on train and validation rows at the epochs that count, seconds, and how many
     trials there were, with the standard deviation where there are two or more. The picture lies beside the others of
     the search.
     """
