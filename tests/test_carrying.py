@@ -48,6 +48,13 @@ def test_a_value_of_the_network_is_that_of_each_layer_and_the_first_layers_that_
     assert moved == []
 
 
+def test_what_is_not_active_there_is_not_told_as_unknown() -> None:
+    optimizer = Choice(name="optimizer", options=("sgd", "adam"))
+    decay = Float(name="beta_1", low=0.5, high=0.9, when=(("optimizer", ("adam",)),))
+    given: dict[str, Value] = {"layers": 1, "units_1": 8, "optimizer": "sgd", "beta_1": 0.8, "rho": 0.5}
+    assert fit(space(optimizer, decay), given)[2] == ["rho"]
+
+
 def test_the_rules_of_the_other_space_hold() -> None:
     narrow = Rule((("layers", Wanted(low=2)),), (("units", Wanted(high=16)),))
     made = Space((LAYERS, UNITS), (narrow,))

@@ -39,7 +39,7 @@ def test_a_space_in_words(write: Write) -> None:
     drawn = spaces.examples(read.space, 0)
     assert drawn != spaces.examples(read.space, 1)
     assert all(read.space.check(values) == values for values in drawn)
-    assert [line.count("layers") for line in (first, second, third)] == [1, 1, 1]
+    assert [line.count("layers ") for line in (first, second, third)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = CliRunner().invoke(cli, ["space", "diabetes"])
     assert told.exit_code == 0
     assert told.output.startswith("diabetes: a continuum of combinations\n")
-    assert told.output.count("learning_rate 0.") == 3
+    assert told.output.count("· learning_rate 0.") == 3

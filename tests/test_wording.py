@@ -67,6 +67,12 @@ def test_values_by_layer() -> None:
     assert layered == {"units": [64, 32]}
 
 
+def test_a_layer_that_has_no_value_keeps_its_place() -> None:
+    given = {"layers": 4, "units": 8, "alpha_dropout_3": True, "dropout_2": 0.1, "dropout_4": 0.5}
+    assert wording.by_layer(given)[1] == {"alpha_dropout": ["·", "·", True], "dropout": ["·", 0.1, "·", 0.5]}
+    assert wording.values(given) == "layers 4 · units 8 · alpha_dropout ·-·-yes · dropout ·-0.1-·-0.5"
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [

@@ -64,7 +64,7 @@ def fit(space: Space, given: Mapping[str, Value]) -> tuple[dict[str, Value], lis
     values = space.walk(suggest)
     fixed = {key for key in given if key in values and given[key] == values[key]}
     stems = {parameter.name for parameter in space.parameters}
-    unknown = [key for key in given if key not in used | fixed and _stem(key) not in stems]
+    unknown = [key for key in given if key not in used | fixed | stems and _stem(key) not in stems]
     return values, moved, unknown
 
 

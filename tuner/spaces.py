@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from tuner import defaults
-from tuner.parameters import Parameter, describe, said, spelled
+from tuner import defaults, wording
+from tuner.parameters import Int, Parameter, describe, spelled
 from tuner.space import Space
 from tuner.study import Study
 from tuner.trial import Value
@@ -36,7 +36,7 @@ def in_words(study: Study) -> Iterator[str]:
         yield f"networks of more than {study.search.max_params:,} weights are left out"
     yield ""
     yield "examples"
-    yield from (f"  {_brief(values, space)}" for values in examples(space, study.search.seed))
+    yield from (f"  {wording.values(values)}" for values in examples(space, study.search.seed))
 
 
 def size(space: Space) -> str:
@@ -57,15 +57,6 @@ def examples(space: Space, seed: int) -> list[dict[str, Value]]:
 
 def _range(parameter: Parameter) -> str:
     each = f", each of the {parameter.each}" if parameter.each else ""
-    taper = ", tapering" if getattr(parameter, "taper", False) else ""
+    taper = ", tapering" if isinstance(parameter, Int) and parameter.taper else ""
     when = "".join(f", if {name} = {spelled(values)}" for name, values in parameter.when)
     return f"{describe(parameter)}{each}{taper}{when}{', by a rule' if parameter.ruled else ''}"
-
-
-def _brief(values: Mapping[str, Value], space: Space) -> str:
-    """The values on a line, those of layers side by side."""
-    told: dict[str, list[str]] = {}
-    for name, value in values.items():
-        text = value if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else said(value)
-        told.setdefault(space.parameter(name).name, []).append(text)
-    return ", ".join(f"{name} {' '.join(each)}" for name, each in told.items())

@@ -37,13 +37,17 @@ def values(given: Mapping[str, Value]) -> str:
 
 
 def by_layer(given: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, list[Value]]]:
-    """The values of the whole network, and those that differ by layer: `units` → 64, 32, 8."""
+    """The values of the whole network, and those that differ by layer: `units` → 64, 32, 8.
+
+    A layer that has none, before one that has, as by a condition or a rule, has a dot.
+    """
     shared: dict[str, Value] = {}
     layered: dict[str, list[Value]] = {}
     for name, each in given.items():
         stem, _, layer = name.rpartition("_")
         if layer.isdigit() and name not in TUNABLES:  # beta_1 is a name of its own
-            layered.setdefault(stem, []).append(each)
+            own = layered.setdefault(stem, [])
+            own += [*["·"] * (int(layer) - 1 - len(own)), each]
         else:
             shared[name] = each
     return shared, layered
