@@ -253,7 +253,7 @@ def restored(work: Work, result: Result, split: Split) -> Restored:
             f"trial {result.trial.number}: in Keras its predictions are up to {abs(raw - kept).max():.1e} away from "
             "those that it was scored by"
         )
-    found = readings.validation(split, raw)
+    found = readings.validation(split, raw, work.objective.metrics)
     recorded = result.history[(result.best_epoch or 0) - result.trial.first_epoch]
     for name in ("val_loss", work.objective.metric):
         if abs(found[name] - recorded[name]) > _slack(name, found[name], split, raw):
@@ -268,14 +268,16 @@ def _slack(name: str, value: float, split: Split, raw: Array) -> float:
     """How far a metric may be from the recorded one: a row on the threshold between two classes may fall either way."""
     import numpy as np
 
-    if name != "val_accuracy":
+    if name not in ("val_accuracy", "val_f1"):
         return _TOLERANCE * max(1.0, abs(value))
     if split.task is Task.BINARY:
         margins = abs(raw[:, 0] - 0.5)
     else:
         first, second = np.sort(raw, axis=1)[:, :-3:-1].T
         margins = first - second
-    return float((margins <= 2 * _TOLERANCE).mean()) + 1e-9
+    share = float((margins <= 2 * _TOLERANCE).mean())
+    # In F1 a row counts for the more the rarer its class is: where one may fall either way, nothing is known of it.
+    return float(share > 0 and name == "val_f1") or share + _TOLERANCE * (name == "val_f1") + 1e-9
 
 
 def _draw(order: Order, split: Split, validation: Array, curves: Path, folder: Path) -> Path:
