@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,10 @@ class Says(Watch):
 class Life:
     """Commands typed one after the other on one search; each finds it as the last one left it."""
 
-    def __init__(self, ledger: Ledger, fate: Callable[[Trial], Result] | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, fate: Callable[[Trial], Result] | None = None, objective: Objective = OBJECTIVE
+    ) -> None:
+        self.objective = objective
         self.ledger, self.trainer, self.tracker, self.watch = ledger, Trains(fate or self.scored), Records(), Says()
         self.orders: list[packaging.Order] = []
         self.doubts = False  # whether the champion's weights are found wanting the first time
@@ -132,12 +136,15 @@ class Life:
         """What one command gives: how it ended, and its verdict."""
         wanted = study(**settings)
         with own(self.ledger, self.ledger.get("wine")) as record:
-            work = Work(TrainingSection(epochs=2), OBJECTIVE, Path("none"), self.folder / "weights")
+            work = Work(TrainingSection(epochs=2), self.objective, Path("none"), self.folder / "weights")
             driver = FakeDriver(
                 wanted, OBJECTIVE, record.results, record.waiting, self.ledger.driver_state(record.search),
                 record.next_number,
             )  # fmt: skip
-            ended = search.loop(wanted, record, driver, self.trainer, self.tracker, self.watch, stop, late)
+            ended = search.loop(
+                wanted, record, driver, self.trainer, self.tracker, self.watch, stop, late,
+                lambda each: replace(each, further=self.objective.also(each, lambda values: int(values["units"]))),
+            )  # fmt: skip
             if ended == "stopped":
                 return ended, None
             ending = Conclusion(

@@ -89,7 +89,7 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("unknown driver", with_("search", "driver = 'optima'"),
      ["search.driver: expected one of optuna, got 'optima'. Did you mean 'optuna'?"]),
     ("unknown sampler", with_("search", "sampler = 'tpee'"),
-     ["search.sampler: expected one of tpe, cma-es, random, grid, qmc, got 'tpee'. Did you mean 'tpe'?"]),
+     ["search.sampler: expected one of tpe, cma-es, nsga-ii, random, grid, qmc, got 'tpee'. Did you mean 'tpe'?"]),
     ("unknown pruner", with_("search", "pruner = 3"),
      ["search.pruner: expected one of hyperband, successive-halving, median, none, got 3"]),
     ("unknown task", data("task = 'regresion'"),

@@ -12,7 +12,7 @@ from tuner import conclusion, packaging
 from tuner.conclusion import RETAKES
 from tuner.errors import SearchFailed
 from tuner.ledger import Ledger
-from tuner.trial import Objective, Result, State, Trial
+from tuner.trial import Aim, Objective, Result, State, Trial
 
 
 def test_without_a_completed_trial_there_is_no_champion(ledger: Ledger) -> None:
@@ -154,3 +154,30 @@ def test_a_second_ending_is_a_second_look(ledger: Ledger) -> None:
     life = Life(ledger)
     assert life.type(trials=3)[1].looks == 1
     assert life.type(trials=4)[1].looks == 2
+
+
+SMALL = Objective("val_accuracy", "maximize", further=(Aim("params", "minimize"),))
+
+
+def test_of_several_objectives_only_the_front_meets_again(ledger: Ledger) -> None:
+    # The score is the units: of all that are as accurate, the smallest alone is on the front.
+    life = Life(ledger, objective=SMALL)
+    life.trainer.fate = lambda trial: replace(life.scored(trial), score=0.5 if trial.number else 0.9)
+    _, verdict = life.type(trials=5, finalists=3)
+    rest = min(life.told, key=lambda each: (each.trial.number == 0, each.trial.values["units"]))
+    assert rest.further == (float(rest.trial.values["units"]),)
+    front = {0, rest.trial.number} if rest.further < life.told[0].further else {0}
+    assert {trial.number for trial in life.trainer.trained if trial.retake} == (front if len(front) > 1 else set())
+    assert set(life.tracker.ends[-1].front) == front  # type: ignore[union-attr]
+    assert verdict.champion in front
+    assert {each.trial.number for each in life.orders[-1].kept} >= front
+
+
+def test_what_the_plain_trainer_trains_again_keeps_its_other_objectives(ledger: Ledger) -> None:
+    life = Life(ledger, objective=SMALL)
+    life.doubts = True
+    _, verdict = life.type(trials=4)
+    assert life.plain.trained
+    champion = next(each for each in life.orders[-1].kept if each.trial.number == verdict.champion)
+    assert champion.further == (float(champion.trial.values["units"]),)
+    assert len(life.orders[-1].kept) == len(life.orders[0].kept)

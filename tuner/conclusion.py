@@ -135,7 +135,7 @@ class Conclusion:
         return Verdict.from_json(known) if known and known["trials"] == len(self.record.results) else None
 
     def _decide(self, ranked: list[Result], ended: str) -> Verdict | None:
-        finalists = ranked[: self.study.search.finalists]
+        finalists = self.work.objective.front(self.record.results)[: self.study.search.finalists]
         kept = ranked[: max(self.study.search.finalists, self.study.search.keep_models)]
         self._meet_again(finalists)
         kept = self._with_weights(kept)
@@ -225,7 +225,11 @@ class Conclusion:
         for problem in error.problems:
             self.watch.say(f"{problem}; the plain trainer trains it again")
         trials = [result.trial for result in kept if result.trial.number in error.trials]
-        again = self._train(trials, self.plain(self.work, self.watch.say))
+        further = {result.trial.number: result.further for result in kept}
+        again = (
+            replace(result, further=further[result.trial.number])
+            for result in self._train(trials, self.plain(self.work, self.watch.say))
+        )
         whole = [result for result in kept if result.trial.number not in error.trials]
         return self.work.objective.ranked([*whole, *(result for result in again if result.weights is not None)])
 
@@ -243,7 +247,7 @@ class Conclusion:
 
     def _closing(self, verdict: Verdict) -> Closing:
         """What the record says of an ended search; its files are those in the search's folder."""
-        folder = self.record.folder
+        folder, objective = self.record.folder, self.work.objective
         kept = {
             result.trial.number: tuple(sorted(packed.iterdir()))
             for result in self.record.results
@@ -257,6 +261,9 @@ class Conclusion:
             plots=tuple(sorted((folder / packaging.PLOTS).iterdir())),
             model=folder / packaging.MLFLOW,
             kept=kept,
+            front=tuple(each.trial.number for each in objective.front(self.record.results))
+            if objective.further
+            else (),
         )
 
 

@@ -258,6 +258,7 @@ def _tracker(home: Home, record: Owned, study: Study, split: Split) -> Tracker:
             settings=study.settings(),
             trials=study.search.trials,
             text=study.text or None,
+            further=tuple(aim.metric for aim in objective.further),
         )
     )
     # All of them: what is there already changes nothing, and this may be another store than the last time.

@@ -52,6 +52,12 @@ class Shown:
         return self.objective.ranked(self.results)
 
     @property
+    def front(self) -> set[int]:
+        """The trials on the Pareto front; none where there is one objective."""
+        front = self.objective.front(self.results) if self.objective.further else []
+        return {result.trial.number for result in front}
+
+    @property
     def champion(self) -> int | None:
         return self.verdict.champion if self.verdict else None
 
@@ -105,6 +111,8 @@ def print_search(shown: Shown, top: int) -> None:
     if ranked:
         console.print()
         console.print(_leaderboard(shown, ranked[:top]))
+        if shown.front:
+            console.print(_front(shown), style="dim", soft_wrap=True)
         if len(ranked) > top:
             console.print(f"… {len(ranked) - top} more; --top {len(ranked)} shows all", style="dim")
         if shown.verdict is not None:
@@ -120,6 +128,12 @@ def print_search(shown: Shown, top: int) -> None:
         console.print(f"No champion yet. Go on with: tuner search {search.label}")
 
 
+def _front(shown: Shown) -> str:
+    said = " and ".join(f"{aim.metric} ({aim.goal})" for aim in shown.objective.aims)
+    trials = wording.count(len(shown.front), "trial")
+    return f"● the Pareto front of {said}: {trials} that no other betters in one without being worse in another"
+
+
 def _running(owner: Mapping[str, Any]) -> str:
     """`running since 12:03 (process 123)`, with the day and the machine where they are not those of here and now."""
     since = time.localtime(owner["since"])
@@ -132,19 +146,21 @@ def _leaderboard(shown: Shown, ranked: list[Result]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("", justify="right", style="dim")
     table.add_column("trial", justify="right")
-    table.add_column(shown.objective.metric, justify="right")
-    fresh = shown.fresh
+    for aim in shown.objective.aims:
+        table.add_column(aim.metric, justify="right")
+    fresh, front = shown.fresh, shown.front
     if fresh:
         table.add_column("fresh seeds", justify="right")
     table.add_column("epoch", justify="right")
     table.add_column("seconds", justify="right")
     table.add_column("values", overflow="fold", ratio=1)
+    names = [aim.metric for aim in shown.objective.aims]
     for place, result in enumerate(ranked, 1):
         champion = result.trial.number == shown.champion
         table.add_row(
-            f"★ {place}" if champion else str(place),
+            f"{'★ ' if champion else '● ' if result.trial.number in front else ''}{place}",
             str(result.trial.number),
-            wording.score(result.score),
+            *(wording.objective(*each) for each in zip(names, (result.score, *result.further), strict=True)),
             *([wording.score(fresh[result.trial.number]) if result.trial.number in fresh else ""] if fresh else []),
             f"{result.best_epoch}/{len(result.history)}",
             f"{result.seconds:.1f}",
@@ -236,13 +252,13 @@ def outcome_json(outcome: Outcome, shown: Shown) -> dict[str, Any]:
 
 def search_json(shown: Shown) -> dict[str, Any]:
     """Everything that `tuner show` knows, every trial included, best first."""
-    ranked, fresh = shown.ranked, shown.fresh
+    ranked, fresh, front = shown.ranked, shown.fresh, shown.front
     others = [result for result in shown.results if result not in ranked]
     return {
         "search": shown.search.label,
         "title": shown.study.title,
         "data": dict(shown.search.data),
-        "objective": {"metric": shown.objective.metric, "goal": shown.objective.goal},
+        "objective": {"metric": shown.objective.metric, "goal": shown.objective.goal, **_further(shown)},
         "run": shown.search.run,
         "running": dict(shown.owner) if shown.owner else None,
         "verdict": shown.verdict.to_json() if shown.verdict else None,
@@ -253,6 +269,7 @@ def search_json(shown: Shown) -> dict[str, Any]:
                 "champion": result.trial.number == shown.champion,
                 "state": result.state.value,
                 "score": result.score,
+                **_of_several(shown, result, front),
                 "fresh": fresh.get(result.trial.number),
                 "retakes": [
                     {"seed": again.trial.seed, "state": again.state.value, "score": again.score}
@@ -269,6 +286,23 @@ def search_json(shown: Shown) -> dict[str, Any]:
             }
             for result in (*ranked, *others)
         ],
+    }
+
+
+def _further(shown: Shown) -> dict[str, Any]:
+    aims = shown.objective.further
+    return {"further": [{"metric": aim.metric, "goal": aim.goal} for aim in aims]} if aims else {}
+
+
+def _of_several(shown: Shown, result: Result, front: set[int]) -> dict[str, Any]:
+    """Where there are several objectives: what a trial has of each, and whether it is on the Pareto front."""
+    if not shown.objective.further:
+        return {}
+    values = shown.objective.values(result)
+    names = [aim.metric for aim in shown.objective.aims]
+    return {
+        "objectives": dict(zip(names, values, strict=True)) if values else None,
+        "pareto": result.trial.number in front,
     }
 
 

@@ -7,7 +7,7 @@ writes; what needs TensorFlow happens in processes of the trainer's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tuner import drivers, opening
 from tuner.conclusion import Conclusion, Packer
@@ -77,7 +77,10 @@ def search(
                 watch.say(remark)
             if not (record.results or record.waiting or repeats(study, trainer.workers)):
                 watch.say("note: each trial of this search replays, the search does not; with --deterministic it would")
-            ended = loop(study, record, driver, trainer, tracker, watch, stop, late)
+            ended = loop(
+                study, record, driver, trainer, tracker, watch, stop, late,
+                lambda result: replace(result, further=work.objective.also(result, counted)),
+            )  # fmt: skip
             if ended == "stopped":
                 return Outcome(found.label, ended, None)
             verdict = Conclusion(record, study, work, trainer, tracker, watch, stop, packer.pack).conclude(ended)
@@ -93,12 +96,17 @@ def loop(
     watch: Watch,
     stop: Callable[[], bool],
     late: Callable[[], bool],
+    whole: Callable[[Result], Result] = lambda trained: trained,
 ) -> str:
-    """Trains trials until there are as many as the study asks for, and says why it ended, as `Outcome.ended` does."""
+    """Trains trials until there are as many as the study asks for, and says why it ended, as `Outcome.ended` does.
+
+    `whole(result)` has the values of objectives that no trainer knows.
+    """
     budget = Budget(study.search.trials - len(record.results), record.asks(driver.ask, driver.state))
     failures = Failures(study.search.max_failures)
     judge = watch.judges(record.judges(driver.judge, driver.state))
-    for result in trainer.run(watch.asks(budget.ask), judge, lambda: stop() or late() or failures.too_many):
+    for trained in trainer.run(watch.asks(budget.ask), judge, lambda: stop() or late() or failures.too_many):
+        result = whole(trained)
         driver.tell(result)
         record.told(result, driver.state(), tracker.recorded())
         tracker.record(result)

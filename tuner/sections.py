@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from tuner import metrics
 from tuner.errors import nearest
 from tuner.metrics import Task
-from tuner.strict import Scalar, Section
+from tuner.parameters import said
+from tuner.strict import Scalar, Section, refused
+from tuner.trial import PARAMS
 
 SCHEMES = ("openml", "sklearn", "keras")
 FORMATS = (".csv", ".parquet", ".npz")
-SAMPLERS = ("tpe", "cma-es", "random", "grid", "qmc")
+SAMPLERS = ("tpe", "cma-es", "nsga-ii", "random", "grid", "qmc")
 TRAINERS = ("auto", "stacked", "plain")
 PRUNERS = ("hyperband", "successive-halving", "median", "none")
 # Metrics are read on the validation rows, as every choice is made there.
 METRICS = tuple(f"val_{name}" for name in metrics.NAMES)
+
+GOALS = ("maximize", "minimize")
+_METRIC_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"enum": list(METRICS)},
+        {"type": "array", "items": {"enum": [*METRICS, PARAMS]}, "minItems": 2, "uniqueItems": True},
+    ]
+}
+_GOAL_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"enum": list(GOALS)}, {"type": "object", "additionalProperties": {"enum": list(GOALS)}}]
+}
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -109,14 +122,67 @@ class DataSection(Section):
         return not self.source.startswith(tuple(f"{scheme}:" for scheme in SCHEMES))
 
 
-class ObjectiveSection(Section):
-    """What the search makes better."""
+def _metric(given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    if isinstance(given, str):
+        return _among(given, METRICS)
+    if len(given) < 2:
+        raise ValueError(f"several objectives are a list of two or more, got {len(given)}; one is a text")
+    for metric in given:
+        _among(metric, (*METRICS, PARAMS))
+    if given[0] == PARAMS:
+        raise ValueError(
+            f"the first objective chooses the epoch and the champion, and no epoch has {PARAMS}; put it last"
+        )
+    return _each_once(given)
 
-    metric: Literal[METRICS] | None = Field(  # type: ignore[valid-type]
-        None, description="by default val_accuracy for classes and val_rmse for values"
+
+def _goal(given: str | dict[str, str]) -> str | dict[str, str]:
+    for goal in [given] if isinstance(given, str) else given.values():
+        _among(goal, GOALS)
+    return given
+
+
+def _among(given: str, words: tuple[str, ...]) -> str:
+    if given not in words:
+        hint = nearest(given, words)
+        raise ValueError(f"expected one of {', '.join(words)}, got {said(given)}{hint and f'.{hint}'}")
+    return given
+
+
+class ObjectiveSection(Section):
+    """What the search makes better. Of several objectives the first chooses the epoch of a trial, and the champion."""
+
+    metric: Annotated[str | tuple[str, ...], AfterValidator(_metric), WithJsonSchema(_METRIC_SCHEMA)] | None = Field(
+        None, description="by default val_accuracy for classes and val_rmse for values; a list for several objectives"
     )
-    goal: Literal["maximize", "minimize"] | None = Field(None, description="by default what the metric means")
+    goal: Annotated[str | dict[str, str], AfterValidator(_goal), WithJsonSchema(_GOAL_SCHEMA)] | None = Field(
+        None, description="by default what the metric means; of several objectives a table of those that differ"
+    )
     epoch: Literal["best", "last"] = Field("best", description="the epoch whose metric and weights count")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ObjectiveSection:
+        if self.several and isinstance(self.goal, str):
+            raise refused([f"goal: of several objectives each has its own, expected a table, got '{self.goal}'"])
+        if isinstance(self.goal, dict):
+            unknown = [name for name in self.goal if name not in self.metrics]
+            if unknown:
+                among = ", ".join(self.metrics) or "the metric, which must be named then"
+                raise refused([f"goal.{name}: not an objective here, expected {among}" for name in unknown])
+        return self
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """All objectives in order; none where the task decides."""
+        return () if self.metric is None else (self.metric,) if isinstance(self.metric, str) else self.metric
+
+    @property
+    def several(self) -> bool:
+        return len(self.metrics) > 1
+
+    def goal_of(self, metric: str) -> str | None:
+        """What the file says of it."""
+        return self.goal.get(metric) if isinstance(self.goal, dict) else self.goal
 
 
 class EarlyStopping(Section):
@@ -183,4 +249,4 @@ class SearchSection(Section):
     @property
     def learns(self) -> bool:
         """Whether what a trial comes to has a say in later ones."""
-        return bool(self.sampler in ("tpe", "cma-es") or self.pruner != "none")
+        return bool(self.sampler in ("tpe", "cma-es", "nsga-ii") or self.pruner != "none")

@@ -109,7 +109,7 @@ def _path(loc: tuple[int | str, ...]) -> str:
     """The keys of an error's place, without the members of unions that pydantic adds to it."""
     *above, last = loc or ("",)
     keys = [*above, *([] if above and last in ("bool", "int", "float", "str") else [last])]
-    return ".".join(str(key) for key in keys if not str(key).startswith("tuple["))
+    return ".".join(str(key) for key in keys if not str(key).startswith(("tuple[", "dict[")))
 
 
 def _fields(model: type[BaseModel], path: Sequence[int | str]) -> Iterator[tuple[str, FieldInfo]]:

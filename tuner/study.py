@@ -34,7 +34,7 @@ from tuner.sections import (
 )
 from tuner.space import Space
 from tuner.strict import Section, problems, refused
-from tuner.trial import Objective, Value
+from tuner.trial import PARAMS, Aim, Objective, Value
 
 __all__ = [
     "PRUNERS", "SAMPLERS", "TRAINERS", "DataSection", "EarlyStopping", "ObjectiveSection", "SearchSection",
@@ -86,6 +86,8 @@ class Study(Section):
                 if parameter.size is None
             ]
         lines += self._wrong_starts()
+        if self.objective.several:
+            lines += self._of_several()
         if self.data.task:
             try:
                 self.objective_for(self.data.task)
@@ -112,16 +114,26 @@ class Study(Section):
         """What is tried first, whole: with the values that could be no others."""
         return tuple(self.space.check(values) for values in self.start)
 
+    def _of_several(self) -> Iterator[str]:
+        """What does not go with several objectives."""
+        if self.search.pruner != "none":
+            yield f"search.pruner: several objectives stop no trial, got '{self.search.pruner}'; leave it out"
+        if self.search.sampler == "cma-es":
+            others = ", ".join(sampler for sampler in SAMPLERS if sampler != "cma-es")
+            yield f"search.sampler: cma-es has one objective, expected one of {others} for several"
+
     def objective_for(self, task: Task) -> Objective:
-        """The objective on data of that task. Raises StudyError where the metric is not one of it."""
-        known = metrics.METRICS[task]
-        name = (self.objective.metric or f"val_{next(iter(known))}").removeprefix("val_")
-        if name not in known:
+        """The objective on data of that task. Raises StudyError where a metric is not one of it."""
+        known = {f"val_{name}": metric.goal for name, metric in metrics.METRICS[task].items()}
+        goals = {**known, PARAMS: "minimize"}
+        names = self.objective.metrics or tuple(known)[:1]
+        if unknown := [name for name in names if name not in goals]:
             raise StudyError(
                 f"{self.name}: objective.metric: the data is a {task} task, expected one of "
-                f"{', '.join(f'val_{n}' for n in known)}, got 'val_{name}'"
+                f"{', '.join(known)}, got '{unknown[0]}'"
             )
-        return Objective(f"val_{name}", self.objective.goal or known[name].goal, self.objective.epoch)
+        first, *further = (Aim(name, self.objective.goal_of(name) or goals[name]) for name in names)
+        return Objective(first.metric, first.goal, self.objective.epoch, tuple(further))
 
     def settings(self) -> dict[str, Any]:
         """What decides the trials, flat: `search.seed` → 0."""
@@ -217,7 +229,7 @@ def from_document(name: str, document: Mapping[str, Any], where: str | None = No
         for key, value in _flatten(own)
         if isinstance(value, datetime.date | datetime.time)
     ]
-    own |= {"name": name, "document": dict(own), "text": text}
+    own |= {**_unpruned(own), "name": name, "document": dict(own), "text": text}
     try:
         study = Study.model_validate_json(json.dumps(own, default=str))
     except ValidationError as error:
@@ -232,6 +244,13 @@ def _with_space(document: Mapping[str, Any]) -> dict[str, Any]:
     data = document.get("data")
     source = data.get("source") if isinstance(data, Mapping) else None
     return dict(document) if "space" in document else {**document, "space": defaults.space(source)}
+
+
+def _unpruned(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The search of a document of several objectives, without the pruner that it would have by default."""
+    objective, search = document.get("objective"), document.get("search", {})
+    several = isinstance(objective, Mapping) and isinstance(objective.get("metric"), list | tuple)
+    return {"search": {"pruner": "none", **search}} if several and isinstance(search, Mapping) else {}
 
 
 def schema() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tuner.trial import Result, State, Value
+from tuner.trial import PARAMS, Result, State, Value
 from tuner.tunables import TUNABLES
 
 
@@ -15,6 +15,11 @@ def score(value: float | None) -> str:
     if 0 < abs(value) < 0.1:
         return f"{value:#.4g}"
     return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+
+
+def objective(name: str, value: float | None) -> str:
+    """A value of an objective: a number of weights is a whole one."""
+    return f"{value:,.0f}" if name == PARAMS and value is not None else score(value)
 
 
 def difference(value: float) -> str:

@@ -70,7 +70,7 @@ class Asked(optuna.samplers.RandomSampler):  # type: ignore[misc]
 @pytest.mark.parametrize("layers", [1, 3])
 def test_what_trials_have_together_is_drawn_jointly_and_only_what_the_proposal_has(layers: int, rebuilt: bool) -> None:
     space = diabetes("tpe", "none").space
-    mirror, draws = Mirror(space, "maximize", "none", EPOCHS, learns=True), Random(space, 0)
+    mirror, draws = Mirror(space, Objective("val_accuracy", "maximize"), "none", EPOCHS, learns=True), Random(space, 0)
     trials = [next(draws.candidates(number)) for number in range(100)]
     for values in trials:
         if rebuilt:

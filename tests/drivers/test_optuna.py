@@ -23,6 +23,8 @@ CASES = [
     ("tpe", "median"),
     ("cma-es", "hyperband"),
     ("cma-es", "none"),
+    ("nsga-ii", "median"),
+    ("nsga-ii", "none"),
     ("random", "successive-halving"),
     ("random", "none"),
     ("grid", "hyperband"),

@@ -23,7 +23,7 @@ LEARNING = [
     pytest.param(sampler, pruner, id=f"{sampler}-{pruner}")
     for sampler in SAMPLERS
     for pruner in PRUNERS
-    if sampler in ("tpe", "cma-es") or pruner != "none"
+    if sampler in ("tpe", "cma-es", "nsga-ii") or pruner != "none"
 ]
 
 

@@ -37,7 +37,7 @@ def test_a_folder_in_its_place_is_refused(home: Home) -> None:
         Ledger(home)
 
 
-@pytest.mark.parametrize(("version", "said"), [("2", "schema 2, this one knows 1"), ("two", "something else")])
+@pytest.mark.parametrize(("version", "said"), [("3", "schema 3, this one knows 2"), ("two", "something else")])
 def test_a_newer_schema_is_refused(ledger: Ledger, version: str, said: str) -> None:
     ledger.close()
     with sqlite3.connect(ledger.home.ledger) as connection:
@@ -82,3 +82,18 @@ def test_a_damaged_one_says_so(ledger: Ledger, owned: Owned) -> None:
     ledger.home.ledger.write_bytes(whole[: len(whole) // 2] + b"\xff" * (len(whole) - len(whole) // 2))
     with pytest.raises(LedgerError, match=r"\(database disk image is malformed\)"):
         ledger.waiting(owned.search)
+
+
+def test_one_of_an_older_schema_goes_on(ledger: Ledger, owned: Owned) -> None:
+    asked(owned, trial(0), trial(1))
+    owned.told(result(0), {})
+    ledger.close()
+    with sqlite3.connect(ledger.home.ledger) as connection:
+        connection.execute("ALTER TABLE trials DROP COLUMN further")
+        connection.execute("UPDATE about SET value = '1'")
+    connection.close()
+    for again in (Ledger(ledger.home), Ledger(ledger.home)):  # made new by the first
+        assert again.results(owned.search) == [result(0)]
+        again.close()
+    owned.told(result(1, further=(12.0, 0.25)), {})
+    assert ledger.results(owned.search) == [result(0), result(1, further=(12.0, 0.25))]

@@ -109,3 +109,19 @@ def test_forgetting_where_there_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "mlflow").touch()
     with pytest.raises(TrackingError, match=r"the record at sqlite:.*cannot be changed: .*mlflow"):
         forget(f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}", tmp_path / "mlflow" / "artifacts", "x")
+
+
+def test_several_objectives_are_metrics_and_the_front_is_tagged(store: Folder, ending: Any) -> None:
+    opening = replace(OPENING, further=("val_loss", "params"))
+    results = [replace(each, further=(0.5, 100.0 + i)) for i, each in enumerate(FATES)]
+    record(store, *results, closing=replace(ending, front=(0, 1)), opening=opening)
+    assert store.parent().data.params["further"] == "val_loss, params"
+    told = store.child(1).data
+    assert (told.metrics["score.val_loss"], told.metrics["score.params"]) == (0.5, 101.0)
+
+    def tagged() -> list[int]:
+        return [n for n in range(4) if store.child(n).data.tags.get("tuner.pareto") == "yes"]
+
+    assert tagged() == [0, 1]
+    record(store, *results, closing=replace(ending, front=(1, 2)), opening=opening)
+    assert tagged() == [1, 2]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tuner.study import Study
 
 # The choices stand here once more, because reading them from tuner.study would import pydantic for `--help`.
-SAMPLERS = ("tpe", "cma-es", "random", "grid", "qmc")
+SAMPLERS = ("tpe", "cma-es", "nsga-ii", "random", "grid", "qmc")
 TRAINERS = ("auto", "stacked", "plain")
 PRUNERS = ("hyperband", "successive-halving", "median", "none")
 

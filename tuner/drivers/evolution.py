@@ -78,7 +78,7 @@ class Evolution(Sampler):
         if (last := max(first, default=0)) > 0:
             self._starts(last, first[last])
 
-    def learn(self, values: Values, marks: Mapping[str, Any], outcome: Outcome) -> None:
+    def learn(self, place: int, values: Values, marks: Mapping[str, Any], outcome: Outcome) -> None:
         """Results that come when their generation is over are passed over: they say little of where it is now."""
         if self._strategy is None or marks.get(_MARK) != [self._start, self._strategy.generation]:
             return

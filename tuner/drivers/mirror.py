@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -34,6 +34,8 @@ _NO_MARKS: Mapping[str, Any] = MappingProxyType({})
 class Outcome:
     """What Optuna is told of a result: the score of a complete trial, and the objective by epoch.
 
+    Where there are further objectives, their values stand beside the score, and there is no curve: nothing is stopped.
+
     A trial that diverged or failed has neither: Optuna knows it as pruned before its first epoch. A sampler then ranks
     it below every other one and counts it among those to keep away from, whatever the other scores are, and whatever
     its own curve was before it broke. Told as failed instead it is not looked at: with half of a space diverging and
@@ -44,10 +46,14 @@ class Outcome:
 
     score: float | None = None
     curve: Mapping[int, float] = field(default_factory=dict)
+    further: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, result: Result, objective: Objective) -> Outcome:
         """Only finite numbers get in."""
+        if objective.further:
+            values = objective.values(result)
+            return cls() if values is None else cls(values[0], further=values[1:])
         if result.state is State.COMPLETE and result.score is not None and math.isfinite(result.score):
             return cls(result.score, _curve(result, objective))
         return cls(None, _curve(result, objective)) if result.state is State.PRUNED else cls()
@@ -60,6 +66,11 @@ class Outcome:
     def value(self) -> float | None:
         """The score; of a pruned trial the objective at its last epoch, as Optuna has it."""
         return self.curve[max(self.curve)] if self.score is None and self.curve else self.score
+
+    @property
+    def values(self) -> list[float] | None:
+        """Those of all objectives."""
+        return None if self.value is None else [self.value, *self.further]
 
 
 def _curve(result: Result, objective: Objective) -> dict[int, float]:
@@ -112,7 +123,7 @@ class _Groups:
 class Mirror:
     """Optuna's study. Trials are entered in the order of their places."""
 
-    def __init__(self, space: Space, goal: str, pruner: str, epochs: int, learns: bool) -> None:
+    def __init__(self, space: Space, objective: Objective, pruner: str, epochs: int, learns: bool) -> None:
         self._space = space
         # Only a sampler that learns looks at values, and copying them is most of what a trial costs.
         self._learns = learns
@@ -122,7 +133,11 @@ class Mirror:
         self._storage = _Places()
         with _quiet():
             self._study = optuna.create_study(
-                storage=self._storage, direction=goal, pruner=_pruner(pruner, epochs), study_name=_NAME
+                storage=self._storage,
+                sampler=optuna.samplers.RandomSampler(seed=0),  # draws nothing: values are entered, not suggested
+                directions=[aim.goal for aim in objective.aims],
+                pruner=_pruner(pruner, epochs),
+                study_name=_NAME,
             )
         self._scratch: int = self._study.ask().number  # never ends and has no values
 
@@ -142,7 +157,7 @@ class Mirror:
         """The end of a running trial."""
         for epoch, value in outcome.curve.items():
             running.report(value, epoch)
-        self._study.tell(running, outcome.score, outcome.state)
+        self._study.tell(running, None if outcome.score is None else outcome.values, outcome.state)
         self._groups.add(self._at(running.number).distributions)
 
     def prunes(self, place: int, curve: Mapping[int, float], beside: Container[int] | None = None) -> bool:
@@ -168,7 +183,7 @@ class Mirror:
         trial = self._trial(
             values,
             state=outcome.state,
-            value=outcome.value,
+            values=outcome.values,
             intermediate_values=dict(outcome.curve),
             system_attrs=dict(marks),
         )
@@ -198,6 +213,7 @@ class Mirror:
         """
         trial = self._at(self._scratch)
         jointly: dict[str, Any] = {}
+        tried: set[str] = set()  # a sampler may leave names of a group out, to be drawn alone
 
         def suggest(asked: str, left: Parameter) -> Value:
             name, parameter = self._known(asked, left)
@@ -205,7 +221,8 @@ class Mirror:
             return value if parameter is left else kept(left, value)
 
         def drawn(name: str, parameter: Parameter) -> Any:
-            if name not in jointly and (group := self._groups.having(name)):
+            if name not in tried and (group := self._groups.having(name)):
+                tried.update(group)
                 several = {each: self._distributions[each] for each in group if not self._distributions[each].single()}
                 jointly.update(sampler.sample_relative(self._study, trial, several))
             if name in jointly:
@@ -213,6 +230,15 @@ class Mirror:
             return sampler.sample_independent(self._study, trial, name, self._distribution(name, parameter))
 
         return self._space.walk(suggest)
+
+    def fittest(self, places: Sequence[int], number: int) -> list[int]:
+        """As many of these places as NSGA-II lets survive: those of the best fronts, far apart on the last of them."""
+        found = Nsga(0, number, self.at(places)).select_parent(self._study, 1)
+        return sorted(trial.number for trial in found)
+
+    def at(self, places: Sequence[int]) -> list[FrozenTrial]:
+        """Optuna's trials there."""
+        return [self._at(place) for place in places]
 
     # For reports
 
@@ -237,7 +263,7 @@ class Mirror:
         trial: FrozenTrial = self._storage.get_trial(place)
         return trial
 
-    def _trial(self, values: Mapping[str, Value], **about: Any) -> FrozenTrial:
+    def _trial(self, values: Mapping[str, Value], /, **about: Any) -> FrozenTrial:
         if not self._learns:
             return create_trial(**about)
         asked = [(*self._known(name, left), value) for name, left, value in asked_about(self._space, values)]
@@ -261,6 +287,36 @@ class Mirror:
 def tpe(seed: int) -> optuna.samplers.BaseSampler:
     """Optuna's tree-structured Parzen estimator: over what it is asked for jointly, and aware of what runs."""
     return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+
+
+class Nsga(optuna.samplers.NSGAIISampler):  # type: ignore[misc]
+    """Optuna's NSGA-II for one proposal, of known parents; Optuna itself keeps generations in attributes of trials.
+
+    What some parents do not have is inherited from those that do.
+    """
+
+    def __init__(self, seed: int, population: int, parents: Sequence[FrozenTrial]) -> None:
+        # One value of a network is drawn anew, on average: Optuna's own default is one of each group.
+        names = max((len(parent.params) for parent in parents), default=1)
+        super().__init__(population_size=population, seed=seed, mutation_prob=1 / max(names, 1))
+        self._parents, self._wanted = parents, frozenset[str]()
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        self._wanted = frozenset(search_space)
+        drawn: dict[str, Any] = super().sample_relative(study, trial, search_space)
+        return drawn
+
+    def get_trial_generation(self, study: optuna.Study, trial: FrozenTrial) -> int:
+        return 1
+
+    def get_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
+        return []
+
+    def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
+        able = [parent for parent in self._parents if self._wanted <= parent.params.keys()]
+        return able if len(able) > 1 else []  # a child has two parents
 
 
 def _pruner(name: str, epochs: int) -> BasePruner:

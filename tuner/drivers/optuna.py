@@ -20,7 +20,7 @@ from typing import Any
 
 from tuner.drivers.limit import LISTED, PATIENCE, Limit, Weights, listed
 from tuner.drivers.mirror import Mirror, Outcome
-from tuner.drivers.sampling import Grid, Random, Sampler, Sobol, Tpe, Values
+from tuner.drivers.sampling import Genetic, Grid, Random, Sampler, Sobol, Tpe, Values
 from tuner.study import SearchSection, Study
 from tuner.trial import Batch, Objective, Report, Result, Trial, Value, derive_seed
 
@@ -59,7 +59,8 @@ class OptunaDriver:
         self._starts = study.starts
         self._objective, self._pruner = objective, search.pruner
         self._size, self._repeats = study.space.size, search.repeats
-        self._mirror = Mirror(study.space, objective.goal, search.pruner, self._epochs, search.sampler == "tpe")
+        learns = search.sampler in ("tpe", "nsga-ii")
+        self._mirror = Mirror(study.space, objective, search.pruner, self._epochs, learns)
         self._sampler = self._sampler_named(search.sampler)
         self._limit = None if search.max_params is None or weights is None else self._limited(weights, search)
         self._window = window
@@ -92,7 +93,8 @@ class OptunaDriver:
         self._mirror.leave(each.running, outcome)
         del self._running[number]
         self._ended[number] = (dict(result.trial.values), outcome)
-        self._sampler.learn(dict(result.trial.values), self._mirror.marks(each.running.number), outcome)
+        place = each.running.number
+        self._sampler.learn(place, dict(result.trial.values), self._mirror.marks(place), outcome)
 
     def state(self) -> Mapping[str, Any]:
         changed, self._changed = self._changed, {}
@@ -163,6 +165,8 @@ class OptunaDriver:
                 from tuner.drivers.evolution import Evolution  # its library is imported where it is used
 
                 return Evolution(self._space, self._seed, self._objective.goal)
+            case "nsga-ii":
+                return Genetic(self._space, self._seed, self._mirror)
             case _:
                 return Tpe(self._space, self._seed, self._mirror, self._repeated)
 
@@ -226,7 +230,7 @@ class OptunaDriver:
         self._sampler.rebuild({number: (dict(trial.values), marks[number]) for number, trial in trials.items()})
         for number in (result.trial.number for result in told):
             values, outcome = self._ended[number]
-            self._sampler.learn(values, marks[number], outcome)
+            self._sampler.learn(self._place[number], values, marks[number], outcome)
 
 
 def _places(numbers: Iterable[int], state: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

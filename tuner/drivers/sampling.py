@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tuner.drivers.mirror import Mirror, Outcome, tpe
+from tuner.drivers.mirror import Mirror, Nsga, Outcome, tpe
 from tuner.space import Space
 from tuner.trial import Value, derive_seed
 
@@ -22,6 +22,9 @@ UNIFORM_DRAWS = 1000
 # Draws after the first before TPE is told that it repeats itself, and how often it is told.
 REDRAWS = 20
 ROUNDS = 3
+# Trials from one choice of parents to the next, and how many are chosen. Optuna's own 50 would leave two generations
+# in a search of a hundred trials.
+POPULATION = 20
 
 # The third step of a seed's path, which keeps these draws apart from TPE's, numbered from 0 on.
 _UNIFORM = -1
@@ -42,8 +45,8 @@ class Sampler(Protocol):
         """Takes in which trials there are, by number, with their marks; before it learns what they came to."""
         return
 
-    def learn(self, values: Values, marks: Mapping[str, Any], outcome: Outcome) -> None:
-        """Takes in what a trial came to."""
+    def learn(self, place: int, values: Values, marks: Mapping[str, Any], outcome: Outcome) -> None:
+        """Takes in what the trial at that place came to."""
         return
 
 
@@ -108,3 +111,32 @@ class Tpe(Sampler):
                 yield values
             self._repeated(values)
         yield from self._random.candidates(number)
+
+
+class Genetic(Sampler):
+    """Optuna's NSGA-II: children of the fittest of all trials so far, which are chosen anew after each `POPULATION`.
+
+    A trial counts when its outcome is told, whenever it was proposed, so that the results in that order are all there
+    is to know. Until there are enough, trials are drawn at random, and where parents have nothing new to give.
+    """
+
+    def __init__(self, space: Space, seed: int, mirror: Mirror) -> None:
+        self._seed, self._mirror = seed, mirror
+        self._random = Random(space, seed)
+        self._parents: list[int] = []  # their places, as are those of the trials since they were chosen
+        self._since: list[int] = []
+
+    def candidates(self, number: int) -> Iterator[Values]:
+        parents = self._mirror.at(self._parents)
+        for attempt in range(1 + REDRAWS if parents else 0):
+            yield self._mirror.draw(Nsga(derive_seed(self._seed, number, attempt), POPULATION, parents))
+        yield from self._random.candidates(number)
+
+    def learn(self, place: int, values: Values, marks: Mapping[str, Any], outcome: Outcome) -> None:
+        """Trials that broke or were stopped leave nothing behind."""
+        if outcome.score is None:
+            return
+        self._since.append(place)
+        if len(self._since) == POPULATION:
+            self._parents = self._mirror.fittest([*self._parents, *self._since], POPULATION)
+            self._since = []

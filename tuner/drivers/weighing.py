@@ -24,7 +24,7 @@ def weigh(space: Space, objective: Objective, results: Sequence[Result]) -> dict
     ]
     if len(scored) < 4 * _BEST or len({score for _, score in scored}) == 1:
         return {}
-    mirror = Mirror(space, objective.goal, pruner="none", epochs=1, learns=True)
+    mirror = Mirror(space, Objective(objective.metric, objective.goal), pruner="none", epochs=1, learns=True)
     for values, score in scored:
         mirror.put_back(values, Outcome(score), {})
     weights = mirror.weights(max(_SHARE, _BEST / len(scored)))

@@ -35,7 +35,7 @@ def connect(path: Path) -> sa.Engine:
             if not path.exists() or path.stat().st_size == 0:
                 _prefer_readers(path)
             with _transaction(engine, changes=True) as connection:
-                version = _version(connection)
+                version = _upgraded(connection, _version(connection))
     except (exc.DatabaseError, sqlite3.Error, OSError) as error:
         raise LedgerError(
             f"{path}: not a ledger that can be used ({_cause(error)}). Move it away to begin anew"
@@ -61,6 +61,17 @@ def _version(connection: sa.Connection) -> int | None:
         return None
     told = connection.execute(sa.select(tables.about.c.value).where(tables.about.c.key == "version")).scalar()
     return int(told) if told is not None and told.isdecimal() else None
+
+
+def _upgraded(connection: sa.Connection, version: int | None) -> int | None:
+    """The schema of the file, which is that of this version where it was an older one."""
+    if version is None or version >= tables.VERSION:
+        return version
+    for older in range(version, tables.VERSION):
+        connection.exec_driver_sql(tables.CHANGES[older])
+    of_version = sa.update(tables.about).where(tables.about.c.key == "version")
+    connection.execute(of_version.values(value=str(tables.VERSION)))
+    return tables.VERSION
 
 
 def _prefer_readers(path: Path) -> None:

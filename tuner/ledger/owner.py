@@ -175,6 +175,7 @@ class Owned:
             # A traceback may quote what no encoding can write; SQLite takes UTF-8 only.
             "error": result.error and result.error.encode("utf-8", "backslashreplace").decode(),
             "program": tables.dumps(dict(result.program)),
+            "further": tables.dumps(result.further) if result.further else None,
         }
 
     def retaken(self, result: Result) -> None:

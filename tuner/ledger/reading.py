@@ -227,6 +227,7 @@ def _result(row: Mapping[str, Any], folder: Path) -> Result:
         error=row["error"],
         program=json.loads(row["program"]),
         ended=row["told"],
+        further=tuple(json.loads(row["further"])) if row["further"] else (),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-VERSION = 1
+VERSION = 2
 
 metadata = sa.MetaData()
 
@@ -55,6 +55,7 @@ trials = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("program", sa.Text),
     sa.Column("run", sa.String),  # MLflow's id of the trial's run, once it is written
+    sa.Column("further", sa.Text),  # the values of the objectives after the first, as JSON
     # Finds the next place without a look at every trial.
     sa.Index("trials_in_order_told", "search", "place", unique=True),
 )
@@ -86,6 +87,9 @@ driver_state = sa.Table(
     sa.Column("key", sa.String, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
+
+# What makes a file of an older schema one of the next, by the older one. Columns come last, and may be empty.
+CHANGES = {1: "ALTER TABLE trials ADD COLUMN further TEXT"}
 
 
 def dumps(value: Any) -> str:

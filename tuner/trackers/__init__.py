@@ -29,6 +29,7 @@ class Opening:
     settings: Mapping[str, Any] = field(default_factory=dict)  # `Study.settings()`: flat, defaults included
     trials: int | None = None  # how many the search is to have; may grow from one command to the next
     text: str | None = None  # the study file as it was written
+    further: Sequence[str] = ()  # the objectives after the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Closing:
     plots: Sequence[Path] = ()
     model: Path | None = None  # a folder in MLflow's model format
     kept: Mapping[int, Sequence[Path]] = field(default_factory=dict)  # files of the best trials, by number
+    front: Sequence[int] = ()  # of several objectives: the trials that no other is better than
 
 
 class Tracker(Protocol):

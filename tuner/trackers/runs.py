@@ -55,7 +55,7 @@ class Runs:
         if number in self.children:
             return self.children[number]
         started = ended - result.seconds
-        params, metrics = words.trial_params(result), list(words.trial_metrics(result, started))
+        params, metrics = words.trial_params(result), list(words.trial_metrics(result, started, self._opening.further))
         history = words.trial_history(result)
         run = self._client.create_run(
             self.experiment,
@@ -90,9 +90,19 @@ class Runs:
         self._store.log_text(run, words.to_json(closing.summary), "summary.json")
         for plot in closing.plots:
             self._client.log_artifact(self.parent, str(plot), "plots")
+        if self._opening.further:
+            self._mark({self.children[number] for number in closing.front if number in self.children})
         for number, files in closing.kept.items():
             for file in files if number in self.children else ():
                 self._client.log_artifact(self.children[number], str(file), _folder(file))
+
+    def _mark(self, front: set[str]) -> None:
+        """Tags the runs on the Pareto front, and no others."""
+        marked = {run.info.run_id for run in self._search({words.PARENT: self.parent, words.PARETO: "yes"})}
+        for run in marked - front:
+            self._client.delete_tag(run, words.PARETO)
+        for run in front - marked:
+            self._client.set_tag(run, words.PARETO, "yes")
 
     def close(self, status: str) -> None:
         """Ends the search's own run, as FINISHED, FAILED or KILLED."""

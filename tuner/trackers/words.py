@@ -6,7 +6,7 @@ import getpass
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ SEARCH, STUDY, LABEL, KIND, TRIAL, STATE = (
 )
 PARENT = "mlflow.parentRunId"
 BEST = "best."
+PARETO = "tuner.pareto"
 # What the UI shows of an experiment depends on its kind: without one, it opens on traces of language models.
 EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 
@@ -46,6 +47,8 @@ def search_tags(opening: Opening) -> dict[str, str]:
 def search_params(opening: Opening) -> dict[str, str]:
     """What stays as it is for as long as the search lives."""
     params: dict[str, object] = {"seed": opening.seed, "metric": opening.metric, "goal": opening.goal}
+    if opening.further:
+        params["further"] = ", ".join(opening.further)
     given = opening.document.get("search", {})
     for key in ("driver", "sampler", "pruner"):
         if (value := opening.settings.get(f"search.{key}", given.get(key))) is not None:
@@ -71,16 +74,17 @@ def trial_params(result: Result) -> dict[str, str]:
     return written_params({**result.trial.values, "seed": result.trial.seed})
 
 
-def trial_metrics(result: Result, started: float) -> Iterator[Metric]:
+def trial_metrics(result: Result, started: float, further: Sequence[str] = ()) -> Iterator[Metric]:
     """Every metric of every epoch, spread evenly over the trial's time, then the score and what belongs to it.
 
-    `started` is in seconds since 1970.
+    `started` is in seconds since 1970, and `further` the names of the objectives after the first.
     """
     first, epochs = result.trial.first_epoch, len(result.history)
     for i, values in enumerate(result.history):
         yield from metrics(values, started + result.seconds * (i + 1) / epochs, first + i)
     final = {"score": result.score, "best_epoch": result.best_epoch, "seconds": result.seconds}
     known = {name: value for name, value in final.items() if value is not None}
+    known |= {f"score.{name}": value for name, value in zip(further, result.further, strict=False)}
     yield from metrics(known, started + result.seconds, first + max(epochs, 1) - 1)
 
 
@@ -95,6 +99,7 @@ def trial_history(result: Result) -> str:
             "seed": trial.seed,
             "score": result.score,
             "best_epoch": result.best_epoch,
+            **({"further": list(result.further)} if result.further else {}),
             "seconds": result.seconds,
             "program": result.program,
             "epochs": [{"epoch": trial.first_epoch + i, **values} for i, values in enumerate(result.history)],
