@@ -24,6 +24,7 @@ from tuner.tunables import (
     INITIALIZERS,
     INPUT_SCALINGS,
     LOSSES,
+    NORMALISED_AT,
     OPTIMIZERS,
     SCHEDULES,
     TUNABLES,
@@ -50,6 +51,7 @@ EVERYTHING: Mapping[str, Any] = {
         "when": {"initializer": "variance_scaling"},
     },
     "batch_norm": {"choice": [False, True], "each": "layers"},
+    "normalise_at": {"choice": [*NORMALISED_AT]},
     "l1": {"float": [0.0, 0.1], "each": "layers"},
     "l2": {"float": [0.0, 0.1], "each": "layers"},
     "optimizer": {"choice": [*OPTIMIZERS]},
@@ -257,6 +259,7 @@ def of_penalties() -> dict[str, Values]:
 def of_normalisation() -> dict[str, Values]:
     same: Values = {"layers": 3, "units_1": 12, "units_2": 8, "units_3": 5, "activation": "tanh"}
     first = {"batch_norm_1": True, "batch_norm_2": False, "batch_norm_3": False}
+    early: Values = {**same, "normalise_at": "layer"}
     last = {"batch_norm_1": False, "batch_norm_2": False, "batch_norm_3": True}
     return {
         "batch norm everywhere, sgd": {**same, "batch_norm": True, "optimizer": "sgd", "learning_rate": 0.2},
@@ -265,6 +268,20 @@ def of_normalisation() -> dict[str, Values]:
         "batch norm last, nadam": {**same, **last, "optimizer": "nadam", "learning_rate": 0.01},
         "batch norm last, relu": {**same, **last, "activation": "relu", "optimizer": "sgd", "learning_rate": 0.1},
         "batch norm, l2, decay": {**same, "batch_norm": True, "l2": 0.01, "optimizer": "adamw"},
+        "batch norm before weights, sgd": {**early, "batch_norm": True, "optimizer": "sgd", "learning_rate": 0.2},
+        "batch norm before weights, adam": {**early, "batch_norm": True, "learning_rate": 0.01},
+        "batch norm before first weights": {**early, **first, "optimizer": "sgd", "learning_rate": 0.2},
+        "batch norm before last weights, dropout": {**early, **last, "dropout": 0.2, "learning_rate": 0.01},
+        "batch norm before weights of one layer, l2, clipped": {
+            **early,
+            "layers": 1,
+            "batch_norm": True,
+            "l2": 0.01,
+            "clipnorm": 0.1,
+            "optimizer": "sgd",
+            "learning_rate": 0.2,
+            "input_scaling": "unit",
+        },
         "batch norm of one layer": {
             "layers": 1,
             "units_1": 16,

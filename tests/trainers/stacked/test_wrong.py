@@ -44,6 +44,12 @@ SHOWN: dict[str, Values] = {
     "what is kept of inputs is not scaled up": {"input_dropout": 0.3, "optimizer": "sgd", "learning_rate": 0.1},
     "offsets of inputs are forgotten": {"input_scaling": "unit", "optimizer": "sgd", "learning_rate": 0.1},
     "the squared error goes around the softmax": {"loss": "mse", "optimizer": "sgd", "learning_rate": 0.1},
+    "what comes before the weights is not normalised": {
+        "batch_norm": True,
+        "normalise_at": "layer",
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+    },
     "smoothing is halved": {"label_smoothing": 0.1, "optimizer": "sgd", "learning_rate": 0.1},
 }
 

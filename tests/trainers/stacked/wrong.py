@@ -292,6 +292,7 @@ IN_THE_PROGRAM: dict[str, Mistake] = {
     "gelu's slope is a little off": _slope_of("gelu", lambda slope: slope * 1.0001),
 }
 IN_THE_NUMBERS: dict[str, Mistake] = {
+    "what comes before the weights is not normalised": _constant("normalised_early", np.zeros_like),
     "a given slope is that of Keras": _constant("negative_slope", lambda right: np.full_like(right, 0.2)),
     "every step draws the same slopes": _same_draws_at_every_step,
     "alpha dropout adds nothing to what is kept": _constant("lift", np.zeros_like),

@@ -186,6 +186,7 @@ class XlaStack:
         del self._tenants[key]
 
 
+_NORMALISES = ("gamma", "beta", "mean", "variance")
 _EMPTY = Trial(-1, {"layers": 0}, 0, 1)
 
 
@@ -207,9 +208,11 @@ def initial(lane: Lane, split: Split) -> dict[str, dict[str, Array]]:
     made["kernel"] = last
     normalises = "batch_norm" in lane.plan.traits.switches
     ones = np.ones((depth, 1, width), np.float32)
+    first = np.ones((1, 1, rows.features), np.float32)
+    early = normalises and "normalise_at" in lane.plan.traits.switches
     return {
-        "weights": made | ({"gamma": ones} if normalises else {}),
-        "moving": {"variance": ones} if normalises else {},
+        "weights": made | ({"gamma": ones} if normalises else {}) | ({"gamma_0": first} if early else {}),
+        "moving": ({"variance": ones} if normalises else {}) | ({"variance_0": first} if early else {}),
     }
 
 
@@ -228,8 +231,10 @@ def trimmed(lane: Lane, own: Mapping[str, Array]) -> list[Array]:
     before = lane.plan.rows.features
     for layer in range(1, lane.depth + 1):
         units = lane.units(layer)
+        if lane.normalised(layer, "layer"):
+            found += [own[name][layer - 1, 0, :before] if layer > 1 else own[f"{name}_0"][0, 0] for name in _NORMALISES]
         found.append(own[f"kernel_{layer}"][:before, :units])
-        names: tuple[str, ...] = ("gamma", "beta", "mean", "variance") if lane.normalised(layer) else ("bias",)
+        names: tuple[str, ...] = _NORMALISES if lane.normalised(layer) else ("bias",)
         if setting(lane.values, "activation", layer) == "prelu":
             names = (*names, "alpha")
         found += [own[name][layer - 1, 0, :units] for name in names]

@@ -39,8 +39,9 @@ class Lane:
         """The true width of a hidden layer."""
         return int(setting(self.values, "units", layer))
 
-    def normalised(self, layer: int) -> bool:
-        return bool(setting(self.values, "batch_norm", layer))
+    def normalised(self, layer: int, at: str = "activation") -> bool:
+        """Whether a layer is normalised there; see `models.layers`."""
+        return bool(setting(self.values, "batch_norm", layer)) and setting(self.values, "normalise_at") == at
 
     @property
     def initial_v(self) -> float:
@@ -80,7 +81,10 @@ class Lane:
         scalars = ("l1", "l2", "negative_slope")
         made |= {name: by_layer(name).astype(np.float32) for name in scalars if name in traits.switches}
         if "batch_norm" in traits.switches:
-            made["normalised"] = by_layer("batch_norm") > 0
+            normalised, early = by_layer("batch_norm") > 0, setting(self.values, "normalise_at") == "layer"
+            made["normalised"] = normalised & (not early)
+            if "normalise_at" in traits.switches:
+                made["normalised_early"] = normalised & early
         if "label_smoothing" in traits.switches:
             made["smoothing"] = np.float32(setting(self.values, "label_smoothing"))
         if "loss" in traits.switches:

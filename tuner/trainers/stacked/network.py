@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from tuner.metrics import Task
 from tuner.trainers.stacked import dropout
 from tuner.trainers.stacked.activations import pick
 from tuner.trainers.stacked.plan import Bucket, Rows, Traits
@@ -32,13 +31,32 @@ Take: TypeAlias = Callable[[str, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
+class Moments:
+    """What a batch is normalised by, and what comes of it."""
+
+    mean: Tensor  # (S, 1, U)
+    variance: Tensor  # (S, 1, U)
+    inverse: Tensor  # (S, 1, U), 1 / standard deviation
+    normalised: Tensor  # (S, B, U), before scale and shift
+
+    @classmethod
+    def of(cls, z: Tensor, seen: Tensor) -> Moments:
+        """Over the rows of the batch alone."""
+        rows = tf.reduce_sum(seen)
+        mean = tf.reduce_sum(z * seen, 1, keepdims=True) / rows
+        variance = tf.reduce_sum(tf.square(z - mean) * seen, 1, keepdims=True) / rows
+        inverse = tf.math.rsqrt(variance + _EPSILON)
+        return cls(mean, variance, inverse, (z - mean) * inverse)
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """What a hidden layer's way back needs of its way forward."""
 
     inputs: Tensor  # (S, B, F or U)
     slope: Tensor  # (S, B, U), of the activation, with dropout and padding in it
-    normalised: Tensor = None  # (S, B, U), before scale and shift
-    inverse: Tensor = None  # (S, 1, U), 1 / standard deviation of the batch
+    moments: Moments | None = None  # before the activation
+    early: Moments | None = None  # before the weights, of F or U inputs
     below: Tensor = None  # (S, B, U), dvalue/dslope of prelu, with dropout and padding in it
 
 
@@ -73,6 +91,13 @@ class Network:
         return "batch_norm" in self.traits.switches and self.bucket.depth > 0
 
     @property
+    def early(self) -> bool:
+        """Whether some trials normalise before the weights of a layer; what comes before the first one is as wide as
+        the features, and has tensors of its own, whose names end in 0.
+        """
+        return self.normalises and "normalise_at" in self.traits.switches
+
+    @property
     def bends(self) -> bool:
         """Whether slopes are trained."""
         return "prelu" in self.traits.activations and self.bucket.depth > 0
@@ -88,6 +113,8 @@ class Network:
             shapes["bias"] = (depth, 1, width)
         if self.normalises:
             shapes["gamma"] = shapes["beta"] = (depth, 1, width)
+        if self.early:
+            shapes["gamma_0"] = shapes["beta_0"] = (1, 1, self.rows.features)
         if self.bends:
             shapes["alpha"] = (depth, 1, width)
         shapes["kernel"] = (width if depth else self.rows.features, outputs)
@@ -99,17 +126,26 @@ class Network:
         """What batch normalisation keeps beside the weights, without the lanes."""
         if not self.normalises:
             return {}
-        return dict.fromkeys(("mean", "variance"), (self.bucket.depth, 1, self.bucket.width))
+        kept = dict.fromkeys(("mean", "variance"), (self.bucket.depth, 1, self.bucket.width))
+        return kept | (dict.fromkeys(("mean_0", "variance_0"), (1, 1, self.rows.features)) if self.early else {})
+
+    def normalised(self, constants: Weights, statistic: str) -> Tensor:
+        """Where a moving statistic means something, (S, layers, 1, 1)."""
+        if not self.early:
+            return constants["normalised"]
+        early = constants["normalised_early"]
+        return early[:, :1] if statistic.endswith("_0") else tf.logical_or(constants["normalised"], early)
 
     def logits(self, weights: Weights, moving: Weights, constants: Weights, x: Tensor) -> Tensor:
         """What the networks give for rows that all lanes share, (rows, F) → (S, rows, C), without dropout."""
         of = ByLayer({**constants, **weights, **moving})
         h = self._scaled(constants, tf.broadcast_to(x[None], [self.bucket.lanes, *x.shape]))
         for index in range(self.bucket.depth):
+            if self.early:
+                h = _shifted(of, "normalised_early", _first(index), h, _standardised(of, _first(index), h))
             z = tf.matmul(h, weights[self.kernels[index]]) + of("bias", index)
             if self.normalises:
-                inverse = tf.math.rsqrt(of("variance", index) + _EPSILON)
-                z = _shifted(of, index, z, (z - of("mean", index)) * inverse)
+                z = _shifted(of, "normalised", ("", index), z, _standardised(of, ("", index), z))
             y, _ = pick(self.traits.activations, of("code", index), z, self._leaks(of, index))
             y = y * of("unit", index)
             h = tf.where(of("active", index), y, h) if self._may_skip(index) else y
@@ -131,20 +167,16 @@ class Network:
         key, places = dice
         of = ByLayer({**constants, **weights, "key": key})
         h, layers = self._entered(constants, x, seen, key), []
-        means, variances = [], []
         for index in range(self.bucket.depth):
+            early, moments = None, None
+            if self.early:
+                early = Moments.of(h, seen)
+                h = _shifted(of, "normalised_early", _first(index), h, early.normalised)
             inputs = h
             z = tf.matmul(h, weights[self.kernels[index]]) + of("bias", index)
-            normalised, inverse = None, None
             if self.normalises:
-                rows = tf.reduce_sum(seen)
-                mean = tf.reduce_sum(z * seen, 1, keepdims=True) / rows
-                variance = tf.reduce_sum(tf.square(z - mean) * seen, 1, keepdims=True) / rows
-                inverse = tf.math.rsqrt(variance + _EPSILON)
-                normalised = (z - mean) * inverse
-                z = _shifted(of, index, z, normalised)
-                means.append(mean)
-                variances.append(variance)
+                moments = Moments.of(z, seen)
+                z = _shifted(of, "normalised", ("", index), z, moments.normalised)
             y, slope = pick(self.traits.activations, of("code", index), z, self._leaks(of, index, places))
             kept = self._kept(of, index, places)
             y, slope = y * kept, slope * kept
@@ -154,10 +186,10 @@ class Network:
             if self.bends:
                 own = tf.equal(of("code", index), float(self.traits.activations.index("prelu")))
                 below = tf.where(own, tf.minimum(z, 0.0), 0.0) * kept
-            layers.append(Layer(inputs, slope, normalised, inverse, below))
+            layers.append(Layer(inputs, slope, moments, early, below))
             h = tf.where(of("active", index), y, h) if self._may_skip(index) else y
         logits = tf.matmul(h, weights["kernel"]) + weights["shift"][:, None, :]
-        return logits, h, layers, self._moved(moving, means, variances)
+        return logits, h, layers, self._moved(of, moving, layers)
 
     def backward(
         self,
@@ -193,20 +225,30 @@ class Network:
             if self.bends:
                 alpha = tf.reduce_sum(back * layer.below, 1, keepdims=True)
                 alphas.append(tf.where(of("active", index), alpha, 0.0) if skips else alpha)
-            if self.normalises:
-                delta, gamma, beta, bias = _through(of, index, layer, delta, seen)
-                gammas.append(gamma)
-                betas.append(beta)
-                biases.append(bias)
+            if layer.moments is not None:
+                mine = of("normalised", index)
+                delta, gamma, beta = _through(mine, of("gamma", index), layer.moments, delta, seen)
+                gammas.append(tf.where(mine, gamma, 0.0))
+                betas.append(tf.where(mine, beta, 0.0))
+                biases.append(tf.where(mine, 0.0, beta))  # what is normalised right after it has no bias
             else:
                 biases.append(tf.matmul(ones, delta)[:, :1])
             name = self.kernels[index]
             found[name] = self._penalised(weights[name], of, index, tf.matmul(layer.inputs, delta, transpose_a=True))
+            if index or layer.early:
+                further = product = tf.matmul(delta, weights[name], transpose_b=True)
+            if layer.early is not None:
+                mine, (end, at) = of("normalised_early", index), _first(index)
+                further, gamma, beta = _through(mine, of(f"gamma{end}", at), layer.early, further, seen)
+                gamma, beta = tf.where(mine, gamma, 0.0), tf.where(mine, beta, 0.0)
+                if index:
+                    gammas[-1], betas[-1] = gammas[-1] + gamma, betas[-1] + beta
+                else:
+                    found["gamma_0"], found["beta_0"] = gamma[:, None], beta[:, None]
             if index:
-                further = tf.matmul(delta, weights[name], transpose_b=True)
                 back = tf.where(of("active", index), further, back) if skips else further
                 if take is not None:
-                    back += nothing(take(name, found[name], further))[:, None, None]
+                    back += nothing(take(name, found[name], product))[:, None, None]
         if layers:
             found["bias"] = tf.stack(biases[::-1], 1)
         if self.normalises:
@@ -264,10 +306,19 @@ class Network:
         drawn = _drawn(_mixed(tf.cast(counted, tf.uint32)), _other(key[:, 0], dropout.INPUTS))
         return tf.where(drawn >= constants["input_threshold"], x * constants["input_scale"], 0.0)
 
-    def _moved(self, moving: Weights, means: list[Tensor], variances: list[Tensor]) -> Weights:
+    def _moved(self, of: ByLayer, moving: Weights, layers: list[Layer]) -> Weights:
+        """The moving statistics after a step."""
         if not self.normalises:
             return {}
-        seen = {"mean": tf.stack(means, 1), "variance": tf.stack(variances, 1)}
+        seen: Weights = {}
+        for name in ("mean", "variance"):
+            found = [getattr(layer.moments, name) for layer in layers]
+            if self.early:
+                early = [getattr(layer.early, name) for layer in layers]
+                seen[f"{name}_0"] = early[0][:, None]
+                for index in range(1, len(layers)):
+                    found[index] = tf.where(of("normalised_early", index), early[index], found[index])
+            seen[name] = tf.stack(found, 1)
         return {name: moving[name] * _MOMENTUM + seen[name] * (1.0 - _MOMENTUM) for name in seen}
 
     def _penalised(self, kernel: Tensor, of: ByLayer, index: int, gradient: Tensor) -> Tensor:
@@ -279,73 +330,29 @@ class Network:
         return gradient
 
 
-def _shifted(of: ByLayer, index: int, z: Tensor, normalised: Tensor) -> Tensor:
-    """Scaled and shifted where the layer is normalised, and z where it is not."""
-    return tf.where(of("normalised", index), normalised * of("gamma", index) + of("beta", index), z)
+def _first(index: int) -> tuple[str, int]:
+    """How the tensors of a normalisation before the weights are called, and at which of their layers they are."""
+    return ("", index) if index else ("_0", 0)
 
 
-def _through(of: ByLayer, index: int, layer: Layer, delta: Tensor, seen: Tensor) -> tuple[Tensor, ...]:
-    """dloss/dz before the normalisation (Ioffe and Szegedy, 2015), and the gradients of scale, shift and bias."""
-    mine = of("normalised", index)
+def _shifted(of: ByLayer, flag: str, named: tuple[str, int], z: Tensor, normalised: Tensor) -> Tensor:
+    """Scaled and shifted where the layer is normalised, and z where it is not; the layer is that of `named`."""
+    end, index = named
+    return tf.where(of(flag, index), normalised * of(f"gamma{end}", index) + of(f"beta{end}", index), z)
+
+
+def _standardised(of: ByLayer, named: tuple[str, int], z: Tensor) -> Tensor:
+    """By the moving statistics."""
+    end, index = named
+    return (z - of(f"mean{end}", index)) * tf.math.rsqrt(of(f"variance{end}", index) + _EPSILON)
+
+
+def _through(mine: Tensor, scale: Tensor, moments: Moments, delta: Tensor, seen: Tensor) -> tuple[Tensor, ...]:
+    """dloss/dz before a normalisation (Ioffe and Szegedy, 2015) where it is `mine`, and dloss/d of scale and shift."""
     beta = tf.reduce_sum(delta, 1, keepdims=True)
-    gamma = tf.reduce_sum(delta * layer.normalised, 1, keepdims=True)
-    mean = (beta + layer.normalised * gamma) / tf.reduce_sum(seen)
-    own = of("gamma", index) * layer.inverse * (delta - mean) * seen
-    # A layer that is normalised has no bias.
-    return (
-        tf.where(mine, own, delta),
-        tf.where(mine, gamma, 0.0),
-        tf.where(mine, beta, 0.0),
-        tf.where(mine, 0.0, beta),
-    )
-
-
-def losses(
-    rows: Rows, logits: Tensor, target: Tensor, smoothing: Tensor | None, squared: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """dloss/dlogits of each row (S, B, C), before its weight; the row's plain loss and second metric, (S, B).
-
-    `target` is (S, B): class numbers, or standardised values; `smoothing` is (S,), and so is `squared`: whether it is
-    not the log loss that is minimised, but the squared error of probabilities. The second metric is 1 where the
-    predicted class is the true one, and the absolute error of a value.
-    """
-    if rows.task is Task.REGRESSION:
-        off = logits[..., 0] - target
-        return 2.0 * off[..., None], off * off, tf.abs(off)
-    if rows.task is Task.BINARY:
-        z = logits[..., 0]
-        p = tf.sigmoid(z)
-        wanted = target if smoothing is None else target * (1.0 - smoothing[:, None]) + 0.5 * smoothing[:, None]
-        loss = tf.maximum(z, 0.0) - z * target + tf.math.log1p(tf.exp(-tf.abs(z)))
-        right = tf.equal(p > 0.5, target > 0.5)
-        error = p - wanted
-        if squared is not None:
-            error = tf.where(squared[:, None], 2.0 * error * p * (1.0 - p), error)
-        return error[..., None], loss, tf.where(right, 1.0, 0.0)
-    classes = tf.range(rows.classes, dtype=tf.float32)
-    one = tf.where(tf.equal(target[..., None], classes), 1.0, 0.0)
-    top = tf.reduce_max(logits, -1, keepdims=True)
-    shifted = logits - top
-    total = tf.math.log(tf.reduce_sum(tf.exp(shifted), -1, keepdims=True))
-    loss = tf.reduce_sum(one * (total - shifted), -1)
-    wanted = one
-    if smoothing is not None:
-        wanted = one * (1.0 - smoothing[:, None, None]) + smoothing[:, None, None] / rows.classes
-    # The first of equal largest ones, as argmax has it.
-    place = tf.reduce_min(tf.where(tf.equal(logits, top), classes, float(rows.classes)), -1)
-    p = tf.exp(shifted - total)
-    error = p - wanted
-    if squared is not None:
-        of_squares = 2.0 / rows.classes * p * (error - tf.reduce_sum(error * p, -1, keepdims=True))
-        error = tf.where(squared[:, None, None], of_squares, error)
-    return error, loss, tf.where(tf.equal(place, target), 1.0, 0.0)
-
-
-def predictions(rows: Rows, logits: Tensor) -> Tensor:
-    """What Keras' network gives for the logits: probabilities, or standardised values."""
-    if rows.task is Task.BINARY:
-        return tf.sigmoid(logits)
-    return tf.nn.softmax(logits) if rows.task is Task.MULTICLASS else logits
+    gamma = tf.reduce_sum(delta * moments.normalised, 1, keepdims=True)
+    mean = (beta + moments.normalised * gamma) / tf.reduce_sum(seen)
+    return tf.where(mine, scale * moments.inverse * (delta - mean) * seen, delta), gamma, beta
 
 
 def _drawn(places: Tensor, key: Tensor) -> Tensor:

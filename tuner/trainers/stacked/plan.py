@@ -35,9 +35,8 @@ MEMORY = 2**30
 _SAMPLE = 256
 # What a program has a term for only where some trial of the study may need it.
 SWITCHES = (
-    "negative_slope", "input_dropout", "dropout", "alpha_dropout", "batch_norm", "l1", "l2", "label_smoothing",
-    "class_weight", "loss", "input_scaling", "amsgrad", "centered", "weight_decay",
-    *CLIPPING,
+    "negative_slope", "input_dropout", "dropout", "alpha_dropout", "batch_norm", "normalise_at", "l1", "l2",
+    "label_smoothing", "class_weight", "loss", "input_scaling", "amsgrad", "centered", "weight_decay", *CLIPPING,
 )  # fmt: skip
 
 
@@ -117,8 +116,6 @@ class Plan:
         extra = _switches(values, depth) - set(self.traits.switches)
         if extra:
             return f"{min(extra)} is not in the study's space"
-        if "batch_norm" in _switches(values, depth) and setting(values, "normalise_at") != "activation":
-            return "the stacked trainer normalises right before activations only"
         if (asked := only_for_images(values)) is not None:
             return f"the stacked trainer does not know {asked}"
         unknown = {name for name in values if name.rstrip("0123456789").rstrip("_") not in KNOWN and name not in KNOWN}

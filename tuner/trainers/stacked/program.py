@@ -19,7 +19,8 @@ import tensorflow as tf
 from tuner.metrics import Task
 from tuner.trainers.stacked.cache import digest
 from tuner.trainers.stacked.coefficients import Formula
-from tuner.trainers.stacked.network import Network, Weights, losses, predictions
+from tuner.trainers.stacked.losses import losses, predictions
+from tuner.trainers.stacked.network import Network, Weights
 from tuner.trainers.stacked.plan import Bucket, Rows, Traits, described
 from tuner.trainers.stacked.updates import FLAGS, Terms, Updates, clipped, nothing
 from tuner.tunables import CLIPPING
@@ -131,7 +132,7 @@ class Program:
         _, weights, slots, moving, sums = tf.while_loop(lambda at, *_: at < steps, step, begin)
         predicted = predictions(self.rows, network.logits(weights, moving, constants, x_validation))
         # A layer that is not normalised has moving statistics of no meaning, which may be infinite where it is sound.
-        own = [tf.where(constants["normalised"], each, 0.0) for each in moving.values()]
+        own = [tf.where(network.normalised(constants, name), each, 0.0) for name, each in moving.items()]
         return weights, slots, moving, sums, predicted, _finite([*weights.values(), *own])
 
     def _shares(self, share: Tensor, target: Tensor, constants: dict[str, Tensor], class_weights: Tensor) -> Tensor:
