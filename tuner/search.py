@@ -65,8 +65,7 @@ def search(
         work = opening.work(record.folder, study, split)
         # A search that learns has few trials at once, or it would have asked for all before it knows of any.
         most = max(WINDOW, workers) if study.search.learns else None
-        pool = PoolTrainer(work, workers, say=watch.say, trainer=study.search.trainer, most=most)
-        with pool as trainer, Packer(work) as packer:
+        with PoolTrainer(work, workers, say=watch.say, trainer=study.search.trainer, most=most) as trainer:
             known = ledger.driver_state(found)
             counted = opening.weights(split)
             driver = drivers.build(
@@ -83,7 +82,8 @@ def search(
             )  # fmt: skip
             if ended == "stopped":
                 return Outcome(found.label, ended, None)
-            verdict = Conclusion(record, study, work, trainer, tracker, watch, stop, packer.pack).conclude(ended)
+            with Packer(work) as packer:
+                verdict = Conclusion(record, study, work, trainer, tracker, watch, stop, packer.pack).conclude(ended)
             return Outcome(found.label, ended if verdict else "stopped", verdict)
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contracts.driver import OBJECTIVE, Life, outcome, ruled
-from tuner import sizing
+from tuner import opening, sizing
 from tuner import study as studies
 from tuner.drivers import build
 from tuner.drivers.limit import Limit
+from tuner.errors import StudyError
+from tuner.home import Home
 from tuner.space import Space
 from tuner.study import Study
 from tuner.trial import State, Value
@@ -117,3 +120,19 @@ def test_without_a_limit_nothing_is_counted() -> None:
 
     driver = build(study, OBJECTIVE, weights=never)
     assert len(list(itertools.chain(driver.ask(5).trials))) == 5
+
+
+@pytest.mark.parametrize(
+    ("most", "start", "message"),
+    [
+        (60, [], r"made: search.max_params: no network of the space has at most 60 weights, the smallest that was "
+                 r"found has 71; raise it, or let layers be smaller"),
+        (80, [{"layers": 1, "units_1": 8, "batch_norm": False}],
+         r"made: start\[1\]: 139 weights, and max_params is 80"),
+    ],
+)  # fmt: skip
+def test_it_is_said_before_the_first_trial(tmp_path: Path, most: int, start: list[Any], message: str) -> None:
+    study = limited(SMALL, "random", most)
+    document = {**study.document, "start": start}
+    with pytest.raises(StudyError, match=f"^{message}$"):
+        opening.split(studies.from_document("made", document), Home(tmp_path))

@@ -9,6 +9,7 @@ it ends before the first fork.
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from contextlib import suppress
@@ -33,6 +34,9 @@ def _load() -> None:
     finally:
         done.set()
         watch.join()
+    # What is imported stays. Looking through it for garbage takes a quarter of a second each time, most often while a
+    # program is traced, and would make copies of pages that all workers share.
+    gc.freeze()
 
 
 _load()

@@ -5,6 +5,7 @@ Importing this module imports TensorFlow. It is imported where trials are traine
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -143,7 +144,7 @@ class XlaStack:
         idle = np.zeros_like(next(each for each in tables if len(each)))
         idle[:, Formula.OUTER] = 1.0  # a division by zero would fill the lane with NaN
         slots = {slot: self._state[slot] for slot in program.updates.slots}
-        weights, slots, moving, sums, predicted, finite = self._function(
+        weights, slots, moving, sums, predicted = self._function(
             self._state["weights"],
             slots,
             self._state["moving"],
@@ -158,25 +159,27 @@ class XlaStack:
         )
         self._state = {"weights": weights, **slots, "moving": moving}
         self._predicted = _array(predicted)
-        return self._read(_array(sums), _array(finite))
+        return self._read(_array(sums))
 
-    def _read(self, sums: Array, finite: Array) -> dict[Key, Epoch]:
+    def _read(self, sums: Array) -> dict[Key, Epoch]:
         rows = self._plan.rows.train
         found = {}
         for key, tenant in self._tenants.items():
             loss, second = (float(each) / rows for each in sums[:, tenant.place])
             now = readings.train(self._split, loss, second)
             now |= readings.validation(self._split, self._predicted[tenant.place], self._objectives)
-            found[key] = Epoch(now, bool(finite[tenant.place]))
+            found[key] = Epoch(now, all(map(_finite, self._own(tenant))))
         return found
 
     def weights(self, key: Key) -> list[Array]:
-        tenant = self._tenants[key]
-        lane = tenant.lane
+        return [each.copy() for each in self._own(self._tenants[key])]
+
+    def _own(self, tenant: _Tenant) -> list[Array]:
+        """A trial's weights without padding, which are gone with the next epoch."""
         own: dict[str, Array] = {}
         for part in ("weights", "moving"):
             own |= {name: _array(tensor)[tenant.place] for name, tensor in self._state[part].items()}
-        return [each.copy() for each in trimmed(lane, own)]
+        return trimmed(tenant.lane, own)
 
     def outputs(self, key: Key) -> Array:
         found: Array = self._predicted[self._tenants[key].place].copy()
@@ -240,6 +243,13 @@ def trimmed(lane: Lane, own: Mapping[str, Array]) -> list[Array]:
         found += [own[name][layer - 1, 0, :units] for name in names]
         before = units
     return [*found, own["kernel"][:before], own["shift"]]
+
+
+def _finite(weights: Array) -> bool:
+    """Whether all values are finite. Asked here, because in the program it was a sixth of what is compiled."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        # A sum is finite only where all of it is; it may overflow where all of it is finite.
+        return math.isfinite(weights.sum()) or bool(np.isfinite(weights).all())
 
 
 def _slot(part: str, lane: Lane) -> float:

@@ -99,8 +99,7 @@ class Program:
         `order` has the row numbers of each step, int32 (S, most_steps, B), `tables` the coefficients, `keys` the keys
         of dropout by layer, which meet in `places`, uint32 (1, B, U); `steps` of them are taken, with `size` rows each
         but the last. Gives the weights, slots and moving statistics after it, the sums of the plain loss and of the
-        second metric over the train rows (S,), the predictions for the validation rows (S, rows, C), and whether all
-        weights are finite (S,).
+        second metric over the train rows (2, S), and the predictions for the validation rows (S, rows, C).
         """
         lanes, batch, network = self.bucket.lanes, self.bucket.batch, self.network
 
@@ -131,9 +130,7 @@ class Program:
         begin = (tf.constant(0), weights, slots, moving, tf.zeros([2, lanes]))
         _, weights, slots, moving, sums = tf.while_loop(lambda at, *_: at < steps, step, begin)
         predicted = predictions(self.rows, network.logits(weights, moving, constants, x_validation))
-        # A layer that is not normalised has moving statistics of no meaning, which may be infinite where it is sound.
-        own = [tf.where(network.normalised(constants, name), each, 0.0) for name, each in moving.items()]
-        return weights, slots, moving, sums, predicted, _finite([*weights.values(), *own])
+        return weights, slots, moving, sums, predicted
 
     def _shares(self, share: Tensor, target: Tensor, constants: dict[str, Tensor], class_weights: Tensor) -> Tensor:
         """What each row of a batch counts in its loss, (S, B)."""
@@ -189,9 +186,3 @@ _STEPS = list(inspect.signature(Program.epoch).parameters).index("steps") - 1  #
 def _axes(name: str) -> list[int]:
     """Which dimensions of a weight of the stack are one variable of Keras: the biases of all layers are one tensor."""
     return [1, 2] if name.startswith("kernel") else [1] if name == "shift" else [2, 3]
-
-
-def _finite(tensors: list[Tensor]) -> Tensor:
-    """Whether all values of a lane are finite, bool (S,)."""
-    each = [tf.reduce_all(tf.math.is_finite(t), axis=list(range(1, len(t.shape)))) for t in tensors]
-    return tf.reduce_all(tf.stack(each), 0)
