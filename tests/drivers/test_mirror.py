@@ -83,3 +83,21 @@ def test_what_trials_have_together_is_drawn_jointly_and_only_what_the_proposal_h
     each = [{f"{name}_{n}" for name in ("units", "activation", "dropout")} for n in range(1, layers + 1)]
     always = {"layers", "initializer", "optimizer", "learning_rate"} | each[0]
     assert sampler.jointly == [always, *each[1:]]
+
+
+def test_what_a_sampler_leaves_out_of_a_group_is_drawn_alone_and_the_group_once() -> None:
+    space = diabetes("nsga-ii", "none").space
+    mirror, draws = Mirror(space, Objective("val_accuracy", "maximize"), "none", EPOCHS, learns=True), Random(space, 0)
+    trials = [next(draws.candidates(number)) for number in range(40)]
+    for values in trials:
+        mirror.leave(mirror.enter(values), Outcome())
+
+    class Forgets(Asked):
+        def sample_relative(self, study: Any, trial: Any, search_space: Mapping[str, Any]) -> dict[str, Any]:
+            super().sample_relative(study, trial, search_space)
+            return {}
+
+    sampler = Forgets(dict.fromkeys(space.names))
+    space.check(mirror.draw(sampler))
+    groups = [frozenset(group) for group in sampler.jointly]
+    assert len(set(groups)) == len(groups)
