@@ -126,8 +126,11 @@ class Network:
         """What batch normalisation keeps beside the weights, without the lanes."""
         if not self.normalises:
             return {}
-        kept = dict.fromkeys(("mean", "variance"), (self.bucket.depth, 1, self.bucket.width))
-        return kept | (dict.fromkeys(("mean_0", "variance_0"), (1, 1, self.rows.features)) if self.early else {})
+        shape, first = (self.bucket.depth, 1, self.bucket.width), (1, 1, self.rows.features)
+        kept: dict[str, tuple[int, ...]] = {"mean": shape, "variance": shape}
+        if self.early:
+            kept |= {"mean_0": first, "variance_0": first}
+        return kept
 
     def normalised(self, constants: Weights, statistic: str) -> Tensor:
         """Where a moving statistic means something, (S, layers, 1, 1)."""
