@@ -12,7 +12,7 @@ import numpy as np
 from tuner.metrics import Array
 from tuner.trial import derive_seed
 
-_STREAM = 4  # of a trial's seed; `models.dense` and `trainers.order` have the others
+_STREAM = 4  # of a trial's seed; `models.layers`, `models.augmentation` and `trainers.order` have the others
 # The least value of selu.
 LEAST = -1.6732632423543772 * 1.0507009873554805
 # Of what else is drawn with the key of a layer: slopes of `rrelu`, and with that of the first one which inputs to drop.
