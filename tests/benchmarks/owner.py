@@ -26,7 +26,7 @@ class Scripted:
 
     def __init__(self, objective: Objective, task: Task) -> None:
         self.objective = objective
-        self.names = ["loss", "accuracy", *(f"val_{name}" for name in METRICS[task])]
+        self.names = ["loss", "accuracy", *(f"val_{name}" for name, each in METRICS[task].items() if each.every)]
 
     def run(self, ask: Ask, judge: Judge, stop: Stop) -> Iterator[Result]:
         while not stop():
