@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -181,3 +182,22 @@ def test_what_the_plain_trainer_trains_again_keeps_its_other_objectives(ledger: 
     champion = next(each for each in life.orders[-1].kept if each.trial.number == verdict.champion)
     assert champion.further == (float(champion.trial.values["units"]),)
     assert len(life.orders[-1].kept) == len(life.orders[0].kept)
+
+
+def test_what_the_plain_trainer_trains_again_has_the_metrics_of_that_training(ledger: Ledger) -> None:
+    """And not those of the stack, where the score is that of the plain trainer."""
+    life = Life(ledger, objective=replace(SMALL, further=(Aim("params", "minimize"), Aim("val_loss", "minimize"))))
+    life.doubts = True
+
+    def lost(loss: float) -> Callable[[Trial], Result]:
+        def fate(trial: Trial) -> Result:
+            made = life.scored(trial)
+            return replace(made, history=({**made.history[0], "val_loss": loss},))
+
+        return fate
+
+    life.trainer.fate, life.plain.fate = lost(0.5), lost(0.125)
+    _, verdict = life.type(trials=4)
+    assert {each.further[1] for each in life.told} == {0.5}
+    champion = next(each for each in life.orders[-1].kept if each.trial.number == verdict.champion)
+    assert champion.further == (float(champion.trial.values["units"]), 0.125)

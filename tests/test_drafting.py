@@ -256,7 +256,7 @@ def test_arrays_and_parquet(drafted: Drafted, tmp_path: Path) -> None:
     ("rows", "more", "problem"),
     [
         ('a,y\n"1,5",x\n' + '"1,7",z\n' * 9, {}, "line 2: expected a number, got '1,5'.*Write 1.5 for 1,5"),
-        ("a,y\n" + "1.5,x\n2.5,x\n" * 9, {}, "'y' is the target and has only one class, x.*It was taken as it has"),
+        ("a,y\n" + "1.5,x\n2.5,x\n" * 9, {}, "'y' is the target and has only one class, x.*taken because it has"),
         ("a,y\n1,x\n2,z\n", {}, "2 rows are too few for test = 0.2 and validation = 0.2: expected at least 5$"),
         ("a,y\n", {}, "has column names but no rows"),
         ("a,y\n1,x\n", {"target": "z"}, "--target: column 'z' not found. Columns: a, y"),

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import pytest
 
 from tests import packings
 from tests.packings import Network
+from tuner import packaging
+from tuner.data.split import Split
 from tuner.errors import ExportError
-from tuner.metrics import Array
+from tuner.metrics import Array, Task
 from tuner.packaging import Unfaithful
 from tuner.sections import TrainingSection
 from tuner.trainers import processes, weights
@@ -101,3 +106,16 @@ def test_values_are_held_to_the_record_as_closely_as_they_are_large(records: Cal
     )
     assert (right, near) == ("", "")
     assert far.startswith("trial 3: its weights give val_rmse ")
+
+
+@pytest.mark.parametrize(
+    ("task", "raw", "share"),
+    [
+        (Task.BINARY, [[0.2], [0.7], [0.7 + 1e-5], [0.9]], 1 / 4),  # of two rows of each class, one pair
+        (Task.BINARY, [[0.2], [0.7], [0.7 + 1e-4], [0.9]], 0.0),
+        (Task.MULTICLASS, [[0.6, 0.4], [0.3, 0.7], [0.3, 0.7], [0.1, 0.9]], 1 / 4),
+    ],
+)
+def test_in_an_area_a_pair_of_equal_rows_may_stand_either_way(task: Task, raw: list[list[float]], share: float) -> None:
+    split = cast(Split, SimpleNamespace(task=task, y_validation=np.array([0, 0, 1, 1])))
+    assert packaging._slack("val_auc", 0.75, split, np.array(raw)) == pytest.approx(share, abs=2e-5)

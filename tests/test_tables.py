@@ -126,6 +126,13 @@ def test_another_metric(home: Home) -> None:
     assert found.cells[("zeros",), ()].train == Spread(0.5)
 
 
+def test_the_goal_is_that_of_the_study(tmp_path: Path) -> None:
+    results = [completed(i, *each) for i, each in enumerate(TRIALS)]
+    home = searched(Home(tmp_path), results, objective={"metric": "val_accuracy", "goal": "minimize"})
+    assert table(home, "grid", ["initializer"]).goal == "minimize"
+    assert table(home, "grid", ["initializer"], metric="loss").goal == "minimize"
+
+
 def test_the_last_epoch_where_that_counts(tmp_path: Path) -> None:
     made = completed(0, {"activation": "relu"}, 0.9)
     last = replace(made, score=0.7, best_epoch=3)
@@ -156,6 +163,11 @@ def test_markdown_and_html_have_the_cells_of_the_text(home: Home) -> None:
     assert [[html.unescape(cell) for cell in re.findall("<td>(.*?)</td>", row)] for row in rows] == cells
 
 
+def test_a_table_has_rows(home: Home) -> None:
+    with pytest.raises(StudyError, match=r"^--rows: expected the names of parameters"):
+        table(home, "grid", [])
+
+
 @pytest.mark.parametrize(
     ("rows", "columns", "metric", "problem"),
     [
@@ -180,7 +192,7 @@ def test_a_search_without_a_completed_trial(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("columns", [[], ["batch_norm"]])
-def test_the_picture_lies_beside_the_others_of_the_search(home: Home, columns: list[str]) -> None:
+def test_the_picture_is_one_of_the_search_that_no_ending_replaces(home: Home, columns: list[str]) -> None:
     path = tables.draw(table(home, "grid", ["initializer", "activation"], columns), home)
-    assert path.parent == home.search("grid@1") / "plots"
+    assert path.parent == home.search("grid@1") / "tables"
     assert (imread(path)[..., :3] < 0.5).any()

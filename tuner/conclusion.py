@@ -23,7 +23,7 @@ from tuner.trainers import Stop, Trainer, processes
 from tuner.trainers.pool import PoolTrainer
 from tuner.trainers.processes import Child
 from tuner.trainers.work import Work
-from tuner.trial import Batch, Objective, Result, State, Trial, derive_seed
+from tuner.trial import PARAMS, Batch, Objective, Result, State, Trial, derive_seed
 from tuner.watch import Watch
 
 # How often each finalist is trained again. Its first score was chosen for being high; fresh ones were not.
@@ -226,13 +226,19 @@ class Conclusion:
         for problem in error.problems:
             self.watch.say(f"{problem}; the plain trainer trains it again")
         trials = [result.trial for result in kept if result.trial.number in error.trials]
-        further = {result.trial.number: result.further for result in kept}
+        before = {result.trial.number: result for result in kept}
         again = (
-            replace(result, further=further[result.trial.number])
+            self._with_further(result, before[result.trial.number])
             for result in self._train(trials, self.plain(self.work, self.watch.say))
         )
         whole = [result for result in kept if result.trial.number not in error.trials]
         return self.work.objective.ranked([*whole, *(result for result in again if result.weights is not None)])
+
+    def _with_further(self, result: Result, before: Result) -> Result:
+        """A trial that was trained anew, with its own further values; the network has as many weights as before."""
+        objective = self.work.objective
+        known = dict(zip((aim.metric for aim in objective.further), before.further, strict=False))
+        return replace(result, further=objective.also(result, lambda _: int(known.get(PARAMS, 0))))
 
     def _train(self, trials: list[Trial], trainer: Trainer | None = None) -> Iterator[Result]:
         queue = list(trials)

@@ -91,8 +91,9 @@ def infer(source: str, home: Home, target: str | None = None, task: str | None =
     try:
         table, stratify, parts = _checked(given, home)
     except DataError as error:
+        told = f"'{name}' is the target"
         about = [
-            f"{line}. It was taken as {guessed}; another: --target NAME" if f"'{name}' is the target" in line else line
+            f"{line}. It was taken because {guessed}; another: --target NAME" if told in line else line
             for line in error.problems
         ]
         raise DataError(*(about if guessed else error.problems)) from None

@@ -77,7 +77,8 @@ def _check_limit(study: Study, split: Split) -> None:
         raise StudyError(f"{study.name}: search.max_params: {problem}; raise it, or let layers be smaller")
     large = [(i, n) for i, values in enumerate(study.starts, start=1) if (n := counted(values)) > most]
     if large:
-        raise StudyError(*(f"{study.name}: start[{i}]: {n} weights, and max_params is {most}" for i, n in large))
+        told = (f"start[{i}], of [[start]] or --from: {n} weights, and max_params is {most}" for i, n in large)
+        raise StudyError(*(f"{study.name}: {line}" for line in told))
 
 
 def weights(split: Split) -> Callable[[Mapping[str, Value]], int]:

@@ -268,6 +268,8 @@ def _slack(name: str, value: float, split: Split, raw: Array) -> float:
     """How far a metric may be from the recorded one: a row on the threshold between two classes may fall either way."""
     import numpy as np
 
+    if name == "val_auc":
+        return _TOLERANCE + _undecided(split, raw)
     if name not in ("val_accuracy", "val_f1"):
         return _TOLERANCE * max(1.0, abs(value))
     if split.task is Task.BINARY:
@@ -278,6 +280,21 @@ def _slack(name: str, value: float, split: Split, raw: Array) -> float:
     share = float((margins <= 2 * _TOLERANCE).mean())
     # In F1 a row counts for the more the rarer its class is: where one may fall either way, nothing is known of it.
     return float(share > 0 and name == "val_f1") or share + _TOLERANCE * (name == "val_f1") + 1e-9
+
+
+def _undecided(split: Split, raw: Array) -> float:
+    """The share of pairs, of a row of a class and one that is not, whose probabilities may stand either way."""
+    import numpy as np
+
+    shares = [0.0]
+    for number in (1,) if split.task is Task.BINARY else range(raw.shape[1]):
+        p = raw[:, 0 if split.task is Task.BINARY else number]
+        inside = split.y_validation == number
+        others = np.sort(p[~inside])
+        close = np.searchsorted(others, p[inside] + 2 * _TOLERANCE, "right")
+        close -= np.searchsorted(others, p[inside] - 2 * _TOLERANCE, "left")
+        shares.append(float(close.mean()) / len(others) if len(close) and len(others) else 0.0)
+    return max(shares)
 
 
 def _draw(order: Order, split: Split, validation: Array, curves: Path, folder: Path) -> Path:

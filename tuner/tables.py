@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from statistics import fmean, stdev
 
-from tuner import packaging, plots, wording
+from tuner import plots, wording
 from tuner.errors import StudyError, listing, nearest
 from tuner.home import Home
 from tuner.metrics import METRICS, Task
@@ -102,6 +102,8 @@ def table(home: Home, name: str, rows: Sequence[str], columns: Sequence[str] = (
     done = [result for result in shown.results if result.state is State.COMPLETE]
     if not done:
         raise StudyError(f"{label}: no trial has completed yet. Go on with: tuner search {shown.search.study}")
+    if not rows:
+        raise StudyError("--rows: expected the names of parameters, as layers,activation")
     problems = [*_parameter_problems(shown, rows, columns), *_metric_problems(done, chosen, label)]
     if problems:
         raise StudyError(*problems)
@@ -112,12 +114,12 @@ def table(home: Home, name: str, rows: Sequence[str], columns: Sequence[str] = (
         place = tuple(settings.get(each) for each in rows), tuple(settings.get(each) for each in columns)
         groups.setdefault(place, []).append(result)
     space = {parameter.name: parameter for parameter in shown.study.space.parameters}
-    metrics = METRICS[Task(shown.search.data["task"])]
+    task, aims = Task(shown.search.data["task"]), shown.objective.aims
     return Table(
         label=label,
         title=shown.study.title,
         metric=chosen,
-        goal=metrics[chosen].goal if chosen in metrics else shown.objective.goal,
+        goal=next((aim.goal for aim in aims if aim.metric == f"val_{chosen}"), METRICS[task][chosen].goal),
         epoch=shown.objective.epoch,
         rows=tuple(rows),
         columns=tuple(columns),
@@ -128,9 +130,9 @@ def table(home: Home, name: str, rows: Sequence[str], columns: Sequence[str] = (
 
 
 def draw(table: Table, home: Home) -> Path:
-    """Draws the table beside the other pictures of its search, and says where."""
+    """Draws the table as a picture of its search, and says where. Those of the ending are made anew with each one."""
     named = "-".join((*table.rows, *(("by", *table.columns) if table.columns else ()), table.metric))
-    path = home.search(table.label) / packaging.PLOTS / f"table-{named}.png"
+    path = home.search(table.label) / "tables" / f"{named}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     plots.combinations(table, path)
     return path

@@ -125,4 +125,9 @@ def test_a_search_that_begins_with_the_best_of_another(fates: Path) -> None:
     assert values[0] == expected != values[1]
     ((document,),) = ledger(fates, "select document from searches where study = 'other'")
     assert [start["learning_rate"] for start in json.loads(document)["start"]] == [expected["learning_rate"]]
-    assert "nothing" in tuner(fates, "search", "other", "--from", "nothing", code=2)
+    # With it too, whatever the best is by now; it counts where a search begins.
+    said = tuner(fates, "search", "other", "--from", "other", "--trials", "3", "--workers", "1")
+    assert "--from counts where a search begins; this goes on with other@1\n" in said
+    ((document,),) = ledger(fates, "select document from searches where study = 'other'")
+    assert [start["learning_rate"] for start in json.loads(document)["start"]] == [expected["learning_rate"]]
+    assert "nothing" in tuner(fates, "search", "other", "--fresh", "--from", "nothing", code=2)

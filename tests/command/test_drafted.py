@@ -40,7 +40,7 @@ def test_a_drafted_study_is_searched_as_it_is_and_tabled(tmp_path: Path) -> None
         csv.DictReader(StringIO(tuner(tmp_path, "table", "kunden", "--rows", "learning_rate", "--format", "csv")))
     )
     assert sorted(float(row["validation"]) for row in rows) == sorted(trial["score"] for trial in trials)
-    assert (tmp_path / ".tuner/searches/kunden@1/plots/table-learning_rate-accuracy.png").stat().st_size > 5000
+    assert (tmp_path / ".tuner/searches/kunden@1/tables/learning_rate-accuracy.png").stat().st_size > 5000
 
 
 def test_a_table_before_the_first_trial_and_of_a_study_that_is_none(tmp_path: Path) -> None:

@@ -98,6 +98,16 @@ def test_nothing_fits() -> None:
     )
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_the_widths_of_all_layers_in_a_word_are_made_smaller_too(seed: int) -> None:
+    """One that fits among many that do not."""
+    shapes = [f"{400 + width}-100" for width in range(80)] + ["8", "9-1000"]
+    study = limited({"shape": {"choice": shapes}}, "tpe", most=1000)
+    limit = Limit(study.space, weights, 1000)
+    assert limit.problem(seed) is None
+    assert limit.shrunk({"shape": "479-100"}) == {"shape": "8"}
+
+
 def test_a_layer_more_may_make_a_network_smaller() -> None:
     space = limited({"layers": {"int": [0, 2]}, "units": {"int": [1, 64], "each": "layers"}}, "tpe", most=1).space
 
@@ -128,7 +138,7 @@ def test_without_a_limit_nothing_is_counted() -> None:
         (60, [], r"made: search.max_params: no network of the space has at most 60 weights, the smallest that was "
                  r"found has 71; raise it, or let layers be smaller"),
         (80, [{"layers": 1, "units_1": 8, "batch_norm": False}],
-         r"made: start\[1\]: 139 weights, and max_params is 80"),
+         r"made: start\[1\], of \[\[start\]\] or --from: 139 weights, and max_params is 80"),
     ],
 )  # fmt: skip
 def test_it_is_said_before_the_first_trial(tmp_path: Path, most: int, start: list[Any], message: str) -> None:

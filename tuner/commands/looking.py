@@ -43,8 +43,8 @@ def table(study: str, rows: str, columns: str | None, metric: str | None, form: 
     """Print a search as a table, and draw it.
 
     For every combination: the mean score on train and validation rows at the epochs that count, seconds, and how many
-    trials there were, with the standard deviation where there are two or more. The picture lies beside the others of
-    the search.
+    trials there were, with the standard deviation where there are two or more. The picture lies in the
+    folder of the search.
     """
     from tuner import table_formats, tables
     from tuner.home import Home

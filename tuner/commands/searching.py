@@ -84,8 +84,14 @@ def search(
     told: tuple[str, ...] = ()
     if from_ is not None:
         from tuner.carrying import carry
+        from tuner.ledger import Ledger
 
-        loaded, told = carry(loaded, named(from_), home)
+        ledger = None if fresh else Ledger.existing(home)
+        found = ledger.find(loaded.name if number is None else f"{loaded.name}@{number}") if ledger else None
+        if found is None:
+            loaded, told = carry(loaded, named(from_), home)
+        else:
+            told = (f"--from counts where a search begins; this goes on with {found.label}",)
     stopped = Stopped()
     limit = live.deadline(seconds(loaded.search.time) if loaded.search.time else None)
     with live.watch(as_json) as watch, stopped.by_signals(watch.say):

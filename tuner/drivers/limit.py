@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice, product
+from itertools import islice, pairwise, product
 
 import numpy as np
 
@@ -15,7 +15,7 @@ Values = dict[str, Value]
 Weights = Callable[[Mapping[str, Value]], int]
 
 # What makes a layer large. How many layers there are comes second: a narrow one more may make a network smaller.
-_WIDTHS, _DEPTHS = ("units", "filters", "kernel_size"), ("layers", "conv_layers")
+_WIDTHS, _DEPTHS = ("units", "filters", "kernel_size", "shape"), ("layers", "conv_layers")
 _SCALES = (*(0.8**i for i in range(1, 17)), 0.0)
 # Proposals of a sampler that draws evenly that are passed over before one is made smaller, as that is no longer even.
 PATIENCE = 100
@@ -84,5 +84,13 @@ def _scaled(left: Parameter, value: Value | None, scale: float) -> Value:
     if isinstance(left, Int):
         return left.nth(int(scale * ((int(kept(left, value)) - left.low) // left.step)))
     assert isinstance(left, Choice)
-    options = sorted(left.options)
+    options = sorted(left.options, key=_cells)
     return options[int(scale * options.index(kept(left, value)))]
+
+
+def _cells(option: Value) -> float:
+    """A number itself; of the widths of all layers in a word, how many weights lie between them."""
+    if not isinstance(option, str):
+        return option
+    widths = [int(width) for width in option.split("-")]
+    return sum(widths) + sum(a * b for a, b in pairwise(widths))
