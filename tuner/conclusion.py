@@ -59,7 +59,7 @@ class Packer:
                 self._child.kill()
 
     def _begin(self) -> None:
-        processes.warm().wait()  # here, as the owner has trials to hand out
+        processes.warm().wait()  # where all trials are known already, Keras may still be on its way
         with self._closing, suppress(processes.WorkerDied):
             if not self._closed:
                 self._child = processes.start(packaging.serve, self._work)

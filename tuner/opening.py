@@ -45,12 +45,17 @@ def study(name: str, number: int | None, home: Home, options: Mapping[str, Mappi
     try:
         path = find(name, home)
     except StudyError:
-        ledger = Ledger.existing(home)
-        searched = ledger.find(name if number is None else f"{name}@{number}") if ledger else None
-        if searched is None:
+        found = searched(name, number, home)
+        if found is None:
             raise
-        return from_document(name, with_options(searched.document, options))
+        return from_document(name, with_options(found.document, options))
     return load(path, options)
+
+
+def searched(name: str, number: int | None, home: Home) -> Search | None:
+    """The search of a study, the newest or that number; None where there is none."""
+    ledger = Ledger.existing(home)
+    return ledger.find(name if number is None else f"{name}@{number}") if ledger else None
 
 
 def split(study: Study, home: Home) -> Split:

@@ -84,10 +84,9 @@ def search(
     told: tuple[str, ...] = ()
     if from_ is not None:
         from tuner.carrying import carry
-        from tuner.ledger import Ledger
+        from tuner.opening import searched
 
-        ledger = None if fresh else Ledger.existing(home)
-        found = ledger.find(loaded.name if number is None else f"{loaded.name}@{number}") if ledger else None
+        found = None if fresh else searched(loaded.name, number, home)
         if found is None:
             loaded, told = carry(loaded, named(from_), home)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, pairwise, product
 
@@ -60,13 +61,13 @@ class Limit:
     def problem(self, seed: int) -> str | None:
         """Why there is no network that fits, as far as some draws can tell; None where there is one."""
         rng = np.random.default_rng(derive_seed(seed, 0))
-        least: int | None = None
+        least = math.inf
         for _ in range(_DRAWS):
             drawn = self._space.walk(lambda _, parameter: parameter.at(rng.random()))
             for values in (drawn, *self._smaller(drawn)):
-                if self.fits(values):
+                least = min(least, self._weights(values))
+                if least <= self._most:
                     return None
-                least = min(least or self._weights(values), self._weights(values))
         return f"no network of the space has at most {self._most} weights, the smallest that was found has {least}"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from tuner.metrics import Array
 from tuner.trial import Trial, derive_seed
 
-_STREAM = 3  # of a trial's seed; `models.dense` and `stacked.dropout` have the others
+_STREAM = 3  # of a trial's seed; `models.layers`, `models.augmentation` and `stacked.dropout` have the others
 
 
 def rows_of(trial: Trial, epoch: int, rows: int) -> Array:
