@@ -25,7 +25,7 @@ def publish(store: Store, runs: Runs, opening: Opening, closing: Closing, folder
     """
     tags = {words.SEARCH: opening.identity, words.TRIAL: str(closing.champion)}
     source_run = runs.children.get(closing.champion, runs.parent)
-    model = _logged_model(store, runs.experiment, source_run, tags, closing, folder)
+    model = _logged_model(store, runs.experiment.experiment_id, source_run, tags, closing, folder)
     _link(store, (runs.parent, source_run), model)
     version = _version(store, opening, source_run, tags, model)
     store.client.set_logged_model_tags(

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 from tuner.trackers import Closing, Opening, words
 from tuner.trackers.store import Store
+from tuner.trackers.writing import Calls, NewRun, Rows, Writer, log
 from tuner.trial import Result, State
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
-
-# The limits of one batch, in mlflow.utils.validation.
-_MOST_ENTITIES, _MOST_PARAMS, _MOST_TAGS = 1000, 100, 100
+    from mlflow.entities import Experiment, Run
 
 
 class Runs:
@@ -29,6 +27,9 @@ class Runs:
         self._client = store.client
         self._opening = opening
         self.experiment = self._open_experiment()
+        self._writer: Writer = (
+            Calls(store.client, self.experiment) if store.engine is None else Rows(store.engine, self.experiment)
+        )
         self.parent = self._open_parent()
         self.children = self._kept_children()
 
@@ -40,14 +41,14 @@ class Runs:
         # A parameter can never be changed once it is logged.
         known = run.data.params
         params = {name: value for name, value in words.search_params(opening).items() if name not in known}
-        self._log(self.parent, params=params, tags=words.search_tags(opening))
+        log(self._client, self.parent, params=params, tags=words.search_tags(opening))
         if (data_set := words.data_set(opening)) is not None:
             self._client.log_inputs(self.parent, datasets=[data_set])
-        self._store.log_text(run, words.to_json(opening.document), "study.json")
-        self._store.log_text(run, words.to_json(opening.space), "space.json")
-        self._store.log_text(run, words.to_json(opening.versions), "versions.json")
+        self._store.log_text(run.info, words.to_json(opening.document), "study.json")
+        self._store.log_text(run.info, words.to_json(opening.space), "space.json")
+        self._store.log_text(run.info, words.to_json(opening.versions), "versions.json")
         if opening.text is not None:
-            self._store.log_text(run, opening.text, "study.toml")
+            self._store.log_text(run.info, opening.text, "study.toml")
 
     def write(self, result: Result, ended: float) -> str:
         """The id of the run of a trial, which is written unless it is there. `ended` is in seconds since 1970."""
@@ -55,23 +56,22 @@ class Runs:
         if number in self.children:
             return self.children[number]
         started = ended - result.seconds
-        params, metrics = words.trial_params(result), list(words.trial_metrics(result, started, self._opening.further))
-        history = words.trial_history(result)
-        run = self._client.create_run(
-            self.experiment,
-            start_time=words.milliseconds(started),
-            run_name=f"trial {number}",
-            tags=words.trial_tags(self._opening, result, self.parent),
+        run = self._writer.create(
+            NewRun(
+                f"trial {number}",
+                words.milliseconds(started),
+                words.trial_tags(self._opening, result, self.parent),
+                words.trial_params(result),
+                list(words.trial_metrics(result, started, self._opening.further)),
+            )
         )
-        run_id: str = run.info.run_id
-        self._log(run_id, params=params, metrics=metrics)
-        self._store.log_text(run, history, "history.json")
+        self._store.log_text(run, words.trial_history(result), "history.json")
         if result.error is not None:
             self._store.log_text(run, result.error, "error.txt")
         status = "FINISHED" if result.state in (State.COMPLETE, State.PRUNED) else "FAILED"
-        self._client.set_terminated(run_id, status, words.milliseconds(ended))
-        self.children[number] = run_id
-        return run_id
+        self._writer.end(run.run_id, status, words.milliseconds(ended))
+        self.children[number] = run.run_id
+        return self.children[number]
 
     def conclude(self, closing: Closing) -> None:
         """Writes what the search found. The champion's model is not among it, and the run stays open."""
@@ -86,8 +86,8 @@ class Runs:
         # The step grows with the search, so that the values of its latest ending are the ones that show.
         scores = words.metrics(closing.scores, time.time(), len(self.children))
         new = [score for score in scores if run.data.metrics.get(score.key) != score.value]
-        self._log(self.parent, metrics=new, tags={**best, **champion})
-        self._store.log_text(run, words.to_json(closing.summary), "summary.json")
+        log(self._client, self.parent, metrics=new, tags={**best, **champion})
+        self._store.log_text(run.info, words.to_json(closing.summary), "summary.json")
         for plot in closing.plots:
             self._client.log_artifact(self.parent, str(plot), "plots")
         if self._opening.further:
@@ -108,18 +108,16 @@ class Runs:
         """Ends the search's own run, as FINISHED, FAILED or KILLED."""
         self._client.set_terminated(self.parent, status)
 
-    def _open_experiment(self) -> str:
+    def _open_experiment(self) -> Experiment:
         """The experiment of the study, made where there is none, and restored where someone deleted it."""
         name, folder = self._opening.study, self._store.artifacts
-        experiment: str
         if (found := self._client.get_experiment_by_name(name)) is None:
             location = folder.absolute().as_uri() if folder is not None else None
-            experiment = self._client.create_experiment(name, artifact_location=location, tags=words.EXPERIMENT)
-        else:
-            experiment = found.experiment_id
-            if found.lifecycle_stage == "deleted":
-                self._client.restore_experiment(experiment)
-        return experiment
+            made = self._client.create_experiment(name, artifact_location=location, tags=words.EXPERIMENT)
+            return self._client.get_experiment(made)
+        if found.lifecycle_stage == "deleted":
+            self._client.restore_experiment(found.experiment_id)
+        return found
 
     def _open_parent(self) -> str:
         mine = {words.SEARCH: self._opening.identity, words.KIND: "search"}
@@ -128,7 +126,7 @@ class Runs:
         for copy in found[1:]:
             discard(self._store, copy)
         run = found[0] if found else self._client.create_run(
-            self.experiment, run_name=self._opening.label, tags=words.search_tags(self._opening)
+            self.experiment.experiment_id, run_name=self._opening.label, tags=words.search_tags(self._opening)
         )  # fmt: skip
         parent: str = run.info.run_id
         return parent
@@ -145,27 +143,7 @@ class Runs:
         return kept
 
     def _search(self, tags: Mapping[str, object]) -> Iterator[Run]:
-        return find(self._store, [self.experiment], tags)
-
-    def _log(
-        self,
-        run_id: str,
-        params: Mapping[str, str] | None = None,
-        metrics: Sequence[Metric] = (),
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Logs it all, in as few batches as the store's limits allow."""
-        from mlflow.entities import Param, RunTag
-
-        left = [Param(name, value) for name, value in (params or {}).items()]
-        marks = [RunTag(name, value) for name, value in (tags or {}).items()]
-        points = list(metrics)
-        while left or marks or points:
-            some, left = left[:_MOST_PARAMS], left[_MOST_PARAMS:]
-            some_marks, marks = marks[:_MOST_TAGS], marks[_MOST_TAGS:]
-            room = _MOST_ENTITIES - len(some) - len(some_marks)
-            some_points, points = points[:room], points[room:]
-            self._client.log_batch(run_id, some_points, some, some_marks, synchronous=True)
+        return find(self._store, [self.experiment.experiment_id], tags)
 
 
 def find(store: Store, experiments: Sequence[str], tags: Mapping[str, object]) -> Iterator[Run]:

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
@@ -21,7 +21,8 @@ from filelock import FileLock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import RunInfo
+    from sqlalchemy import Engine
 
 # What MLflow reads when it is imported or when it asks a server. A person's own setting wins.
 _SETTINGS = {
@@ -48,10 +49,16 @@ class Store:
         """Whether a server stands between us and the database."""
         return urlparse(self.uri).scheme in ("http", "https")
 
-    def log_text(self, run: Run, text: str, name: str) -> None:
+    @property
+    def engine(self) -> Engine | None:
+        """The database behind the store where it is our own: `connect` made it, or has looked at its schema."""
+        engine: Engine | None = None if self.artifacts is None else _engine(self.client)
+        return engine
+
+    def log_text(self, run: RunInfo, text: str, name: str) -> None:
         """Writes an artifact of a run. Into our own folder directly: MLflow would read the whole run to find it."""
-        if (folder := self._own(run.info.artifact_uri)) is None:
-            self.client.log_text(run.info.run_id, text, name)
+        if (folder := self._own(run.artifact_uri)) is None:
+            self.client.log_text(run.run_id, text, name)
         else:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
@@ -133,6 +140,11 @@ def _create(file: Path, make: Callable[[str], MlflowClient]) -> None:
             stale.unlink()
         # A name of its own each time, since MLflow remembers for ever which databases it has prepared.
         fresh = file.with_name(f"{file.name}.new-{uuid.uuid4().hex[:8]}")
-        engine: Any = make(f"sqlite:///{fresh}")._tracking_client.store.engine
-        engine.dispose()
+        _engine(make(f"sqlite:///{fresh}")).dispose()
         fresh.replace(file)
+
+
+def _engine(client: MlflowClient) -> Engine:
+    """That of a client with a database; MLflow has no public name for it."""
+    engine: Engine = client._tracking_client.store.engine
+    return engine

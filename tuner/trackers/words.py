@@ -89,9 +89,9 @@ def trial_metrics(result: Result, started: float, further: Sequence[str] = ()) -
 
 
 def trial_history(result: Result) -> str:
-    """The whole of a result, as JSON."""
+    """The whole of a result, as JSON: a line for each epoch, after what is known of the trial."""
     trial = result.trial
-    return to_json(
+    about = to_json(
         {
             "trial": trial.number,
             "state": result.state.value,
@@ -102,9 +102,11 @@ def trial_history(result: Result) -> str:
             **({"further": list(result.further)} if result.further else {}),
             "seconds": result.seconds,
             "program": result.program,
-            "epochs": [{"epoch": trial.first_epoch + i, **values} for i, values in enumerate(result.history)],
         }
     )
+    epochs = ({"epoch": trial.first_epoch + i, **values} for i, values in enumerate(result.history))
+    lines = ",\n  ".join(json.dumps(_plain(epoch), ensure_ascii=False, allow_nan=False) for epoch in epochs)
+    return f'{about.removesuffix("}").rstrip()},\n "epochs": [\n  {lines}\n ]\n}}'
 
 
 def data_set(opening: Opening) -> DatasetInput | None:
