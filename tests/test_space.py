@@ -246,13 +246,54 @@ SMALL = Space((Choice(name="o", options=("x", "y")), Int(name="n", low=1, high=3
         ({"o": "y", "n": 4}, r"n: 4 is outside \[1, 3\]"),
         ({"o": "y", "n": True}, r"n: true is outside \[1, 3\]"),
         ({"o": "y", "n": "1"}, r"n: '1' is outside \[1, 3\]"),
-        ({"o": "x", "n": 1}, "n: not active in this space, or not a parameter of it"),
-        ({"o": "x", "q": 1}, "q: not active in this space, or not a parameter of it"),
+        ({"o": "x", "n": 1}, "n: not active beside these values"),
+        ({"o": "x", "q": 1}, "q: not a parameter of this space"),
     ],
 )
 def test_check_says_what_is_wrong(values: dict[str, Value], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         SMALL.check(values)
+
+
+LAYERED = Space((
+    Int(name="layers", low=0, high=3),
+    Int(name="units", low=8, high=64, step=8, each="layers"),
+    Choice(name="activation", options=("relu",), each="layers"),
+))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "units"),
+    [
+        ({"units": 16}, [16, 16, 16]),
+        ({"units": 16, "units_2": 8}, [16, 8, 16]),
+        ({"units_1": 24, "units_3": 24, "units": 8, "activation": "relu"}, [24, 8, 24]),
+    ],
+)
+def test_a_value_without_a_layer_is_that_of_all_layers_without_their_own(
+    values: dict[str, Value], units: list[int]
+) -> None:
+    found = LAYERED.check({"layers": 3, **values})
+    assert [found[f"units_{layer}"] for layer in (1, 2, 3)] == units
+    assert list(found) == [name for name in LAYERED.names if name in found]
+    assert LAYERED.check(found) == found
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"layers": 2}, "units_1: a value is missing; units alone is that of all layers"),
+        ({"layers": 2, "units": 12}, r"units_1: 12 is outside \[8, 64\] step 8"),
+        ({"layers": 1, "unit": 8}, "unit: not a parameter of this space. Did you mean 'units'?"),
+        ({"layers": 4, "units_4": 8}, r"layers: 4 is outside \[0, 3\]"),
+        ({"layers": 0, "units": 8}, "units: not active beside these values"),
+        ({"layers": 1, "units_1": 8, "units": 16}, "units: not active beside these values"),
+        ({"layers": 1, "units": 8, "activation": "tanh"}, "activation_1: 'tanh' is not its only value, 'relu'"),
+    ],
+)
+def test_check_says_what_is_wrong_with_a_value_of_all_layers(values: dict[str, Value], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$".replace("?$", r"\?$")):
+        LAYERED.check(values)
 
 
 def test_check_holds_a_fixed_value_to_it() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tuner.counting import count
+from tuner.errors import nearest
 from tuner.parameters import Choice, Condition, Float, Int, Parameter, Wanted, among, describe, said
 from tuner.rules import Narrowing, Rule, active, left, narrowing, place
 from tuner.rules import problems as rule_problems
@@ -61,19 +62,31 @@ class Space:
         return values
 
     def check(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """The same values in the space's order. Raises ValueError where one is missing, inactive or out of range."""
+        """The same values in the space's order; one without a layer's number is that of all layers without their own.
 
-        def given(name: str, _: Parameter) -> Value:
-            if name not in values:
-                raise ValueError(f"{name}: a value is missing")
-            return values[name]
+        Raises ValueError where one is missing, inactive or out of range.
+        """
 
+        def given(name: str, left: Parameter) -> Value:
+            if name not in values and left.name not in values:
+                more = f"; {left.name} alone is that of all {left.each}" if left.each else ""
+                raise ValueError(f"{name}: a value is missing{more}")
+            return values[name] if name in values else values[left.name]
+
+        known, of_layers = [p.name for p in self.parameters], {p.name for p in self.parameters if p.each}
+        for name in values:
+            if name not in known and name.rpartition("_")[0] not in of_layers:
+                raise ValueError(f"{name}: not a parameter of this space.{nearest(name, known)}".rstrip("."))
         walked = self.walk(given)
         for name, value in values.items():
-            if name not in walked:
-                raise ValueError(f"{name}: not active in this space, or not a parameter of it")
-            if not among((walked[name],), value):
-                raise ValueError(f"{name}: {said(value)} is not its only value, {said(walked[name])}")
+            meant = [name] if name in walked else []
+            if name in of_layers:
+                meant = [each for each in walked if each not in values and self.parameter(each).name == name]
+            if not meant:
+                raise ValueError(f"{name}: not active beside these values")
+            for each in meant:
+                if not among((walked[each],), value):
+                    raise ValueError(f"{each}: {said(value)} is not its only value, {said(walked[each])}")
         return walked
 
     def parameter(self, name: str) -> Parameter:

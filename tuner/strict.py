@@ -38,7 +38,7 @@ def problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
     for detail in error.errors(include_url=False):
         path, kind = _path(detail["loc"]), detail["type"]
         if kind == "lines":
-            found |= {f"{path}.{line}" if path else line: [] for line in detail["ctx"]["lines"]}
+            found |= {_below(path, line): [] for line in detail["ctx"]["lines"]}
         elif kind == "value_error":
             found[f"{path}: {detail['msg'].removeprefix('Value error, ')}"] = []
         elif kind in _TYPES:
@@ -106,10 +106,16 @@ def got(value: object) -> str:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    """The keys of an error's place, without the members of unions that pydantic adds to it."""
+    """The keys of an error's place, without the members of unions that pydantic adds to it; lists count from 1."""
     *above, last = loc or ("",)
     keys = [*above, *([] if above and last in ("bool", "int", "float", "str") else [last])]
-    return ".".join(str(key) for key in keys if not str(key).startswith(("tuple[", "dict[")))
+    named = [key for key in keys if not str(key).startswith(("tuple[", "dict["))]
+    return "".join(f"[{key + 1}]" if isinstance(key, int) else f".{key}" for key in named).removeprefix(".")
+
+
+def _below(path: str, line: str) -> str:
+    """A line about a key, or about an item of a list, below a place."""
+    return f"{path}.{line}" if path and not line.startswith("[") else f"{path}{line}"
 
 
 def _fields(model: type[BaseModel], path: Sequence[int | str]) -> Iterator[tuple[str, FieldInfo]]:

@@ -13,7 +13,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from tuner import defaults, entries, metrics
 from tuner.errors import StudyError
@@ -33,7 +41,7 @@ from tuner.sections import (
     seconds,
 )
 from tuner.space import Space
-from tuner.strict import Section, problems, refused
+from tuner.strict import Section, got, problems, refused
 from tuner.trial import PARAMS, Aim, Objective, Value
 
 __all__ = [
@@ -53,6 +61,22 @@ _NOT_A_SETTING = {
 _INNER = ("name", "document", "text")
 
 
+def _tables(given: object) -> object:
+    """What `start` may be, told in the words of a file."""
+    if isinstance(given, dict):
+        raise ValueError("expected a table for each trial, each below a line [[start]], got one below [start]")
+    if not isinstance(given, list):
+        raise ValueError(f"expected a table for each trial, each below a line [[start]], got {got(given)}")
+    lines = [
+        f"[{i}]: expected a table of values, as {{ layers = 1, units = 64 }}, got {got(each)}"
+        for i, each in enumerate(given, start=1)
+        if not isinstance(each, dict)
+    ]
+    if lines:
+        raise refused(lines)
+    return tuple(given)
+
+
 class Study(Section):
     """A study: what may vary, on which rows, towards which objective, and how it is searched."""
 
@@ -66,7 +90,9 @@ class Study(Section):
         PlainSerializer(entries.dump),
         WithJsonSchema(entries.schema()),
     ] = Field(description="[space] with at least one parameter; without one, what `tuner space` shows is varied")
-    start: tuple[dict[str, Any], ...] = Field((), description="values that are tried first, a table for each trial")
+    start: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_tables)] = Field(
+        (), description="values that are tried first, a table for each trial"
+    )
     training: TrainingSection = Field(TrainingSection(), description="how a trial is trained")
     search: SearchSection = Field(SearchSection(), description="how the space is searched")
     document: dict[str, Any] = Field(exclude=True, repr=False)

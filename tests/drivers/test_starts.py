@@ -75,20 +75,45 @@ def test_what_could_be_no_other_need_not_be_said(write: Write) -> None:
 @pytest.mark.parametrize(
     ("start", "lines"),
     [
-        ("[[start]]\nlayers = 2\nunits_1 = 16", ["start[1].units_2: a value is missing"]),
+        ("[[start]]\nlayers = 2\nunits_1 = 16",
+         ["start[1].units_2: a value is missing; units alone is that of all layers"]),
         ("[[start]]\nlayers = 1\nunits_1 = 8\n[[start]]\nlayers = 1\nunits_1 = 17\n[[start]]\nlayers = 4",
          ["start[2].units_1: 17 is outside [8, 64] step 8", "start[3].layers: 4 is outside [1, 3]"]),
         ("[[start]]\nlayers = 1\nunits_1 = 8\nunits_2 = 8",
-         ["start[1].units_2: not active in this space, or not a parameter of it"]),
+         ["start[1].units_2: not active beside these values"]),
+        ("[[start]]\nlayers = 1\nunit = 8", ["start[1].unit: not a parameter of this space. Did you mean 'units'?"]),
         ("[[start]]\nlayers = 1\nunits_1 = 8\noptimizer = 'sgd'",
          ["start[1].optimizer: 'sgd' is not its only value, 'adam'"]),
         ("[[start]]\nlayers = 1\nunits_1 = [8]", ["start[1].units_1: [8] is outside [8, 64] step 8"]),
         ("[[start]]\nlayers = 1\nunits_1 = 8\n[[start]]\nlayers = 1\nunits_1 = 8\noptimizer = 'adam'",
          ["start[2]: the same values as start[1]; leave one out"]),
-        ("[start]\nlayers = 1", ["start: expected a list, got a table"]),
+        ("[[start]]\nlayers = 1\nunits_1 = 8\n[[start]]\nlayers = 1\nunits = 8",
+         ["start[2]: the same values as start[1]; leave one out"]),
+        ("[start]\nlayers = 1", ["start: expected a table for each trial, each below a line [[start]], got one below "
+                                "[start]"]),
     ],
 )  # fmt: skip
 def test_a_start_that_is_none_of_the_space(write: Write, start: str, lines: list[str]) -> None:
     with pytest.raises(StudyError) as caught:
         studies.load(write(space(SPACE) + start))
     assert list(caught.value.problems) == [f"a.toml: {line}" for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("start", "lines"),
+    [
+        ("start = 1", ["start: expected a table for each trial, each below a line [[start]], got 1"]),
+        ("start = [1, { layers = 1 }, 'a']",
+         ["start[1]: expected a table of values, as { layers = 1, units = 64 }, got 1",
+          "start[3]: expected a table of values, as { layers = 1, units = 64 }, got 'a'"]),
+    ],
+)  # fmt: skip
+def test_a_start_that_is_no_table(write: Write, start: str, lines: list[str]) -> None:
+    with pytest.raises(StudyError) as caught:
+        studies.load(write(f"{start}\n{space(SPACE)}"))
+    assert list(caught.value.problems) == [f"a.toml: {line}" for line in lines]
+
+
+def test_units_alone_are_those_of_every_layer(write: Write) -> None:
+    read = studies.load(write(space(SPACE) + "[[start]]\nlayers = 3\nunits = 16\nunits_3 = 8\n"))
+    assert read.starts == ({"layers": 3, "units_1": 16, "units_2": 16, "units_3": 8, "optimizer": "adam"},)
