@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from tuner import plots
+from tuner.tables import Cell, Spread, Table
 from tuner.trial import Objective, Result, State, Trial
 
 ACCURACY, LOSS = Objective("val_accuracy", "maximize"), Objective("val_loss", "minimize")
@@ -254,3 +255,20 @@ assert {{key: matplotlib.rcParams[key] for key in plots._STYLE}} == before
 assert "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_table_shows_the_good_scores_to_the_ends_of_their_spread_and_tells_the_others(draw: Draw) -> None:
+    validation = [Spread(0.90, 0.03), Spread(0.89, 0.01), Spread(0.88, 0.01), Spread(0.87, 0.01), Spread(0.10, 0.0)]
+    lines = tuple((f"row {place}", place == 3) for place in range(5))
+    cells = {
+        (line, ()): Cell(Spread(score.mean - 0.002), score, Spread(2.0), 3, {})
+        for line, score in zip(lines, validation, strict=True)
+    }
+    made = Table("a@1", "A", "accuracy", "maximize", "last", ("name", "batch_norm"), (), lines, ((),), cells)
+    figure = draw(plots.combinations, made)
+    low, high = figure.axes[0].get_xlim()
+    assert 0.5 < low < 0.86
+    assert high > 0.93
+    assert texts(figure) == ["◃ 0.098", "◂ 0.1"]
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names[2:4] == ["row 2", "row 3, batch_norm"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from tuner.tables import Cell, Combination, Table
+    from tuner.tables import Cell, Combination, Spread, Table
 
 _BLUE, _ORANGE, _GREEN, _RED, _GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
 _LOOKS: Mapping[State, tuple[str, str]] = {  # colour and marker
@@ -259,7 +259,7 @@ def combinations(table: Table, path: Path) -> None:
     """
     lines = _best_lines(table)
     cells = [table.cells[line, block] for line in lines for block in table.blocks if (line, block) in table.cells]
-    scores = [spread.mean for cell in cells for spread in (cell.train, cell.validation) if spread is not None]
+    scores = [spread for cell in cells for spread in (cell.train, cell.validation) if spread is not None]
     height = 0.3 * max(len(lines), 3) * (1.0 if len(table.blocks) < 3 else 1.6)
     with _figure(path, 9, 1.7 + min(height, 11.0)) as figure:
         against, seconds = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
@@ -276,7 +276,7 @@ def combinations(table: Table, path: Path) -> None:
         against.scatter([], [], s=36, facecolors="none", edgecolors=_GREY, label="train")
         if reach is not None:
             against.set_xlim(*reach)
-        names = [_short(", ".join(table.spelled(table.rows, line)), 40) for line in lines]
+        names = [_short(_line_name(table, line), 40) for line in lines]
         against.set_yticks(range(len(lines)), names)
         against.set_ylim(len(lines) - 0.4, -0.6)
         against.set_xlabel(_words(table.metric))
@@ -300,17 +300,27 @@ def _best_lines(table: Table) -> list[Combination]:
     return [line for line in table.lines if line in kept]
 
 
-def _reach(scores: Sequence[float], goal: str) -> tuple[float, float] | None:
+def _line_name(table: Table, line: Combination) -> str:
+    """The settings of a line; what is on by its name, and what is off only where nothing else is said."""
+    told = zip(table.rows, line, table.spelled(table.rows, line), strict=True)
+    named = [(name if setting is True else word) for name, setting, word in told if setting is not False]
+    return ", ".join(named or (f"no {name}" for name in table.rows))
+
+
+def _reach(scores: Sequence[Spread], goal: str) -> tuple[float, float] | None:
     """The part of the axis that shows the better half of the scores well, or None where the whole of it does."""
-    ordered = sorted(scores, reverse=goal == "maximize")
+    sign = -1 if goal == "maximize" else 1
+    ordered = sorted(sign * spread.mean for spread in scores)  # the lower the better
     if len(ordered) < 5:
         return None
     best, typical, worst = ordered[0], ordered[(len(ordered) - 1) // 2], ordered[-1]
-    reach = 4.0 * abs(typical - best)
-    if not 0 < reach < 0.5 * abs(worst - best):
+    reach = 4.0 * (typical - best)
+    if not 0 < reach < 0.5 * (worst - best):
         return None
-    sign = -1 if goal == "maximize" else 1
-    low, high = sorted((best - sign * 0.15 * reach, best + sign * reach))
+    # The spread of the good ones is seen to its end, unless it would take up half of the picture.
+    shown = [spread for spread in scores if sign * spread.mean <= best + reach]
+    ends = [sign * spread.mean - (spread.deviation or 0.0) for spread in shown]
+    low, high = sorted((sign * (max(min(ends), best - reach) - 0.15 * reach), sign * (best + reach)))
     return low, high
 
 
@@ -322,13 +332,7 @@ def _draw_cell(
         if spread is None:
             continue
         if reach is not None and not reach[0] <= spread.mean <= reach[1]:
-            if spread is cell.validation:
-                low = spread.mean < reach[0]
-                told = f"◂ {spread.mean:.4g}" if low else f"{spread.mean:.4g} ▸"
-                against.annotate(
-                    told, (0.01 if low else 0.99, place), xycoords=("axes fraction", "data"), va="center",
-                    ha="left" if low else "right", color=colour, fontsize=9,
-                )  # fmt: skip
+            _tell_outside(against, spread.mean, place + 3.7 * aside, colour, reach, train=bool(aside))
             continue
         against.errorbar(
             [spread.mean], [place + aside], xerr=None if spread.deviation is None else [spread.deviation],
@@ -340,6 +344,18 @@ def _draw_cell(
             [cell.seconds.mean], [place], xerr=None if cell.seconds.deviation is None else [cell.seconds.deviation],
             color=colour, marker="|", markersize=10, markeredgewidth=2, elinewidth=1.2,
         )  # fmt: skip
+
+
+def _tell_outside(
+    axes: Axes, mean: float, place: float, colour: str, reach: tuple[float, float], *, train: bool
+) -> None:
+    """A score that is not in the picture, at the edge that it lies behind; hollow as its mark would be."""
+    low = mean < reach[0]
+    axes.annotate(
+        f"{'◃' if train else '◂'} {mean:.4g}" if low else f"{mean:.4g} {'▹' if train else '▸'}",
+        (0.01 if low else 0.99, place), xycoords=("axes fraction", "data"), va="center",
+        ha="left" if low else "right", color=colour, alpha=0.6 if train else 1.0, fontsize=9,
+    )  # fmt: skip
 
 
 @contextmanager
