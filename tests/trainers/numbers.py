@@ -9,6 +9,7 @@
     spoilt_at       has weights that are not finite then
     size            trials of different sizes do not share a stack
     odd             there is no program for it
+    uncompiled      its stack's program is none that is compiled
 
 What happens is written down line by line in `work.files.parent / "log"`.
 """
@@ -102,6 +103,7 @@ class NumberStack:
     bucket: Shelf
     log: Path
     tenants: dict[Key, _Tenant] = field(default_factory=dict)
+    compiled: bool = True
 
     @property
     def free(self) -> int:
@@ -113,6 +115,7 @@ class NumberStack:
         if "broken" in trial.values:
             raise ValueError("broken")
         self._may_die(trial, 0)
+        self.compiled = "uncompiled" not in trial.values
         key = key_of(trial)
         assert key not in self.tenants
         self.tenants[key] = _Tenant(trial, trial.first_epoch - 1, np.zeros(2))

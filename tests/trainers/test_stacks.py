@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -78,8 +79,8 @@ class TestStacks(TrainerContract):
         assert (weights.load(again)[0] == kept).all()
 
     def test_what_trained_it_is_said(self, results: dict[int, Result]) -> None:
-        assert results[0].program.keys() == {"trainer", "keras", "tensorflow", "bucket"}
-        assert results[0].program["trainer"] == "stacked"
+        assert results[0].program.keys() == {"trainer", "keras", "tensorflow", "compiler", "bucket"}
+        assert (results[0].program["trainer"], results[0].program["compiler"]) == ("stacked", "xla")
 
 
 def log(pool: PoolTrainer) -> list[list[int]]:
@@ -260,6 +261,18 @@ def test_what_is_not_stacked_is_trained_by_the_plain_trainer(
         "plain" if n in (2, 5) else "stacked" for n in range(8)
     ]
     assert lines == ["trial 2 is trained by the plain trainer: it is odd"]
+
+
+def test_programs_that_cannot_be_compiled_are_recorded_and_told_of_once(pool: Callable[..., PoolTrainer]) -> None:
+    lines: list[str] = []
+    trainer = pool(2, say=lines.append)
+    for first in (0, 6):  # workers are the same in the second run, and it says nothing new
+        trials = [trial(n, 3, size=n % 2, **({"uncompiled": True} if n % 2 else {})) for n in range(first, first + 6)]
+        results = Play(trainer, whole(trials)).results()
+        compilers = [results[n].program["compiler"] for n in range(first, first + 6)]
+        assert compilers == ["xla", "none"] * 3
+    (line,) = lines
+    assert re.match(r"note: XLA cannot compile what trains trial [135], or keep it in .*: such trials are slower", line)
 
 
 def test_the_plain_trainer_stacks_nothing(pool: Callable[..., PoolTrainer], saved_split: Callable[[str], Path]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
+from tuner.home import user_cache
 from tuner.trainers import Ask, Judge, Stop, memory, processes, single
 from tuner.trainers.messages import Round
 from tuner.trainers.placing import place
@@ -45,7 +46,7 @@ class PoolTrainer:
         self._seats = Seats(self._fitting(workers), self._stack if self._plan is not None else None, self._single)
         self._waiting: list[Party] = []
         self._reasons: set[str] = set()
-        self._warned = False
+        self._warned = self._slow = False
         self._logs = itertools.count()
         # What a seat that is not in use takes: as much as the last that came would let it.
         self._usual = self._plan.room + 1 if self._plan is not None else 1
@@ -164,8 +165,19 @@ class PoolTrainer:
         for seat, _ in rounds:
             seat.answer(stopped)
         for _, said in heard:
-            yield from said.results if isinstance(said, Round) else self._bury(said)
+            yield from self._noted(said.results) if isinstance(said, Round) else self._bury(said)
         self._seats.leave()
+
+    def _noted(self, results: tuple[Result, ...]) -> tuple[Result, ...]:
+        """The results; says once that some are not bit for bit what the same trials give elsewhere."""
+        plainly = next((result for result in results if result.program.get("compiler") == "none"), None)
+        if plainly is not None and not self._slow:
+            self._slow = True
+            self.say(
+                f"note: XLA cannot compile what trains trial {plainly.trial.number}, or keep it in {user_cache()}: "
+                f"such trials are slower, and the same as elsewhere but for rounding; TUNER_CACHE names another folder"
+            )
+        return results
 
     def _bury(self, death: Death) -> Iterator[Result]:
         """Trials that a worker took with it wait again, before all others, but for one that has failed."""

@@ -2,89 +2,62 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.trainers.stacked.test_cache import TRAIN, files
-
-# Before the first epoch; `stack.epoch` is where a program is traced, compiled and kept.
-MEANWHILE = """
-from tuner.trainers.stacked import cache, compiled
-folder, traced, plainly = cache.programs(), [], compiled.Compiled._traced
-def counted(self, *arguments, **more):
-    traced.append(self._name)
-    return plainly(self, *arguments, **more)
-compiled.Compiled._traced = counted
-"""
-# Until the other one is there too.
-TOGETHER = """
-import os, time
-meeting = Path(os.environ["TUNER_CACHE"]) / "meeting"
-meeting.mkdir(exist_ok=True)
-(meeting / str(os.getpid())).touch()
-while len(list(meeting.iterdir())) < 2:
-    time.sleep(0.005)
-"""
-FULL = """
-import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))  # a write beyond fails, be it Python's or the compiler's
-"""
-A_FILE = """
-import shutil
-shutil.rmtree(folder)
-folder.touch()
-"""
-GONE = """
-import shutil
-shutil.rmtree(folder)
-"""
-
-
-def train(split: Path, folder: Path, meanwhile: str = "") -> Mapping[str, Any]:
-    """What an epoch of one program gave, and the programs that were traced for it."""
-    code = TRAIN.replace("found = {}", f"{MEANWHILE}{meanwhile}found = {{}}")
-    code = code.replace("json.dumps(found,", "json.dumps({'gave': found, 'traced': traced},")
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(split), "1"],
-        env={**os.environ, "TUNER_CACHE": str(folder)},
-        capture_output=True,
-        text=True,
-        errors="replace",
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found: Mapping[str, Any] = json.loads(done.stdout)
-    return found
+from tests.contracts.trainer import Play
+from tests.trainers.stacked import keeping
+from tests.trainers.stacked.keeping import TRAINING, a_file, apart, full, gone, meet, nothing, troubled
+from tests.trainers.stacked.test_cache import files
+from tuner.data.split import Split
+from tuner.trainers.pool import PoolTrainer
+from tuner.trainers.work import Work
+from tuner.trial import Batch, Metrics, Objective, State, Trial
 
 
 @pytest.fixture(scope="module")
-def usual(saved_split: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
-    """What it gives where nothing goes wrong."""
-    return train(saved_split("wine"), tmp_path_factory.mktemp("usual"))
+def usual(saved_split: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Metrics, list[str]]:
+    """What it gives where nothing goes wrong, and what is traced for it."""
+    return apart(tmp_path_factory.mktemp("usual"), troubled, saved_split("wine"), nothing)
 
 
 def test_of_two_at_once_on_a_cold_cache_one_compiles_and_the_other_reads(
-    saved_split: Callable[[str], Path], tmp_path: Path, usual: Mapping[str, Any]
+    saved_split: Callable[[str], Path], tmp_path: Path, usual: tuple[Metrics, list[str]]
 ) -> None:
     with ThreadPoolExecutor(2) as both:
-        one, other = both.map(lambda _: train(saved_split("wine"), tmp_path, TOGETHER), range(2))
-    assert one["gave"] == other["gave"] == usual["gave"]
-    assert [*one["traced"], *other["traced"]] == usual["traced"]
+        one, other = both.map(lambda _: apart(tmp_path, troubled, saved_split("wine"), meet), range(2))
+    assert one[0] == other[0] == usual[0]
+    assert [*one[1], *other[1]] == usual[1]
     assert len(files(tmp_path, ".graph")) == len(files(tmp_path, ".pb")) == 1
 
 
-@pytest.mark.parametrize("trouble", [FULL, A_FILE, GONE], ids=["the disk is full", "a file is there", "it is gone"])
+@pytest.mark.parametrize("trouble", [full, a_file, gone])
 def test_a_folder_that_cannot_be_written_to_any_more_ends_no_search(
-    saved_split: Callable[[str], Path], tmp_path: Path, usual: Mapping[str, Any], trouble: str
+    saved_split: Callable[[str], Path],
+    tmp_path: Path,
+    usual: tuple[Metrics, list[str]],
+    trouble: Callable[[], None],
 ) -> None:
     # Where XLA makes nothing that it cannot keep, the sums have another order.
-    assert train(saved_split("wine"), tmp_path, trouble)["gave"]["1"] == pytest.approx(usual["gave"]["1"], rel=1e-5)
+    assert apart(tmp_path, troubled, saved_split("wine"), trouble)[0] == pytest.approx(usual[0], rel=1e-5)
     # Nothing that is not whole was left for the next one to read.
-    assert train(saved_split("wine"), tmp_path)["gave"] == usual["gave"]
+    assert apart(tmp_path, troubled, saved_split("wine"), nothing)[0] == usual[0]
+
+
+def test_a_search_without_compiled_programs_says_so_once_and_in_the_record_of_each_trial(
+    saved_split: Callable[[str], Path], tmp_path: Path
+) -> None:
+    plan = keeping.programs_of(Split.open(saved_split("wine")))
+    work = Work(TRAINING, Objective("val_loss", "minimize"), saved_split("wine"), tmp_path / "w", plan)
+    # Retakes, of which no weights need be written.
+    trials = tuple(Trial(n, {"layers": n % 2, "units": 4}, 7, 2, retake=1) for n in range(4))
+    said: list[str] = []
+    with PoolTrainer(work, 2, say=said.append, opener=keeping.on_a_full_disk) as pool:
+        results = Play(pool, [Batch(trials, more=False)]).results()
+    assert {result.state for result in results.values()} == {State.COMPLETE}
+    assert [results[n].program["compiler"] for n in range(4)] == ["none"] * 4
+    (line,) = said
+    assert "XLA cannot compile what trains trial" in line

@@ -39,6 +39,11 @@ class Stack(Protocol):
         """How many trials may be admitted now."""
         ...
 
+    @property
+    def compiled(self) -> bool:
+        """Whether its program is compiled, as the first epoch shows. One that is not gives the same up to rounding."""
+        ...
+
     def admit(self, trial: Trial) -> None:
         """Gives the trial a lane and its initial weights. Raises whatever is wrong with it; the lane is then free."""
         ...

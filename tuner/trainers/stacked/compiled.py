@@ -38,6 +38,7 @@ class Compiled:
         self._name = f"epoch_{program.digest}"
         self._file = folder / f"{self._name}.graph"
         self._outputs: int | None = None
+        self.compiled = True  # until the first call shows that it is not
 
     def __call__(self, *arguments: Any) -> Any:
         if self._outputs is None:
@@ -66,6 +67,7 @@ class Compiled:
             self._run(outputs, arguments)
         except (tf.errors.FailedPreconditionError, tf.errors.OutOfRangeError, tf.errors.ResourceExhaustedError):
             self._name += "_plainly"
+            self.compiled = False
             outputs = self._add(self._traced(arguments, jit=False))
             self._run(outputs, arguments)
         return outputs

@@ -91,7 +91,7 @@ class XlaStack:
         self,
         plan: Plan,
         program: Program,
-        function: Any,
+        function: Compiled,
         split: Split,
         data: tuple[Any, ...],
         objectives: Sequence[str],
@@ -115,6 +115,10 @@ class XlaStack:
     @property
     def free(self) -> int:
         return self._program.bucket.lanes - len(self._tenants)
+
+    @property
+    def compiled(self) -> bool:
+        return self._function.compiled
 
     def admit(self, trial: Trial) -> None:
         lane = Lane(self._plan, self._program.bucket, trial)

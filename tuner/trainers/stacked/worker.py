@@ -133,7 +133,9 @@ class _Worker:
 
     def _program(self, trial: Trial) -> dict[str, str]:
         """What trained a trial, as far as a replay must know it."""
-        return {"trainer": "stacked", **self._versions, "bucket": str(self._engine.bucket(trial))}
+        compiler = "xla" if self._stack is None or self._stack.compiled else "none"
+        bucket = str(self._engine.bucket(trial))
+        return {"trainer": "stacked", **self._versions, "compiler": compiler, "bucket": bucket}
 
 
 def _kept(stack: Stack, key: Key) -> Kept:
