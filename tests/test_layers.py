@@ -23,7 +23,7 @@ LEVELS: Mapping[int, str] = {
     4: "trainers",
     5: "watch search opening conclusion packaging evaluate plots export replay deletion report live tables"
     " table_formats inferring looks drafting carrying spaces",
-    6: "service",
+    6: "service page",
     7: "commands",
     8: "cli",
 }
@@ -42,6 +42,8 @@ ROOMS: Mapping[str, str] = {
     "matplotlib": "plots",
     "click": "cli commands",
     "rich": "report cli live",
+    "jinja2": "page",
+    "markupsafe": "page",
 }
 # Modules that every command imports, or that stand between a person and an error message.
 LIGHT = (

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from tuner.commands import looking, models, searching, studies
+from tuner.commands import looking, models, reporting, searching, studies
 from tuner.errors import SearchFailed, TunerError, nearest
 
 # What befalls an output that is full, too large, or gone.
@@ -56,6 +56,7 @@ for _command in (
     studies.space,
     looking.show,
     looking.table,
+    reporting.report,
     looking.ui,
     models.export,
     models.predict,

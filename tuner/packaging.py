@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import keras
 
 MODEL, MANIFEST, CURVES = "model.keras", "manifest.json", "learning-curves.png"
+# Beside the champion's model: what it gives for the validation and the test rows, as `tuner.metrics` has predictions.
+PREDICTIONS = "predictions.npz"
 # Beside the models in a search's folder: the pictures, and the champion in MLflow's model format.
 PLOTS, MLFLOW = "plots", "mlflow-model"
 FORMAT = 1
@@ -154,12 +156,13 @@ def pack(order: Order, search: Path, simple: Sequence[Guesses] | None = None) ->
     champion = order.champion
     found = made[champion.trial.number]
     validation = readings.predictions(split, found.outputs)
+    test = plain.predict(found.network, split.x_test, split)
     verdict = evaluate.verdict(
         split,
         work.objective,
         champion,
         validation=validation,
-        test=plain.predict(found.network, split.x_test, split),
+        test=test,
         fresh=order.fresh,
         results=order.results,
         looks=order.looks,
@@ -168,6 +171,7 @@ def pack(order: Order, search: Path, simple: Sequence[Guesses] | None = None) ->
     )
     packed = folder_of(search, champion.trial.number)
     _rewrite(packed / MANIFEST, {"test": verdict.test_json()})
+    _keep(packed / PREDICTIONS, validation=validation, test=test)
     settle(_draw(order, split, validation, packed / CURVES, search / f".{PLOTS}"), search / PLOTS)
     pyfunc.save(search / MLFLOW, packed, split.example)
     return verdict
@@ -316,6 +320,16 @@ def _draw(order: Order, split: Split, validation: Array, curves: Path, folder: P
             images = split.x_validation.reshape(-1, *split.image)
             plots.misclassified(images, split.y_validation, validation, classes, folder / "misclassified.png")
     return folder
+
+
+def _keep(path: Path, **arrays: Array) -> None:
+    """Arrays by name in a file that is there whole or not at all."""
+    import numpy as np
+
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    with unfinished.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{name: np.asarray(array) for name, array in arrays.items()})
+    unfinished.replace(path)
 
 
 def _rewrite(path: Path, more: Mapping[str, Any]) -> None:
