@@ -101,6 +101,10 @@ def test_the_readme_has_every_command_and_option(name: str, command: click.Comma
             "error: --time: expected a time such as 90s, 10m or 1h30m, got 'soon'",
         ),
         (["search", "diabetes", "--data", "missing.csv"], "missing.csv"),
+        (
+            ["search", "diabetes", "--data", "kears:mnist"],
+            "error: --data: expected a file or one of openml:NAME, sklearn:NAME, keras:NAME, got 'kears:mnist'.",
+        ),
         (["show", "diabetes"], "error: nothing was searched under 'diabetes' yet. Type: tuner search diabetes"),
         (["export", "diabetes", "-o", "out"], "error: nothing was searched under 'diabetes' yet."),
         (["predict", "diabetes", "rows.csv"], "error: nothing was searched under 'diabetes' yet."),

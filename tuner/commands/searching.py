@@ -29,7 +29,9 @@ PRUNERS = ("hyperband", "successive-halving", "median", "none")
 @click.option("--trials", type=click.IntRange(min=1), help="How many trials in all, earlier commands included.")
 @click.option("--time", "time_", metavar="TIME", help="A limit for the trials of this command: 90s, 10m, 1h30m.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**31 - 1), help="The seed of everything that is drawn.")
-@click.option("--data", metavar="FILE", help="Other rows than the study's: a .csv, .parquet or .npz file.")
+@click.option(
+    "--data", metavar="FILE", help="Other rows than the study's: a .csv, .parquet or .npz file, or as keras:mnist."
+)
 @click.option("--sampler", type=click.Choice(SAMPLERS), help="What proposes the next trial.")
 @click.option("--pruner", type=click.Choice(PRUNERS), help="What stops trials that look bad.")
 @click.option("--trainer", type=click.Choice(TRAINERS), help="Trains many trials in one program, or one by one.")
@@ -64,7 +66,7 @@ def search(
 
     home = Home.here()
     options: dict[str, dict[str, Any]] = {
-        "data": {"source": str(Path(data).absolute())} if data is not None else {},
+        "data": {"source": _rows(data)} if data is not None else {},
         "search": {
             key: value
             for key, value in {
@@ -121,6 +123,13 @@ def _opened(name: str, number: int | None, home: Home, options: dict[str, dict[s
         given = {f"{section}.{key}": f"--{key}" for section, chosen in options.items() for key in chosen}
         given["data.source"] = "--data"
         raise StudyError(*(_of_option(problem, given) for problem in error.problems)) from None
+
+
+def _rows(given: str) -> str:
+    """A source by its name; a file as seen from here, as one that a study names is looked for beside the study."""
+    scheme, colon, _ = given.partition(":")
+    named = colon and len(scheme) > 1 and not Path(given).exists()  # one letter is a Windows drive
+    return given if named else str(Path(given).absolute())
 
 
 def _of_option(problem: str, given: dict[str, str]) -> str:
