@@ -55,7 +55,7 @@ def search(
     address.check(home.tracking_uri)
     # Keras and MLflow take seconds to import: begin now, beside reading the rows.
     processes.preload()
-    store.preload()
+    store.preload(home.tracking_uri)
     split = opening.split(study, home)
     ledger = Ledger(home)
     found = opening.claim(ledger, study, split, number, fresh)

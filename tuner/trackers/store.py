@@ -9,10 +9,11 @@ import logging
 import os
 import shutil
 import threading
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 from urllib.request import url2pathname
@@ -87,20 +88,25 @@ def connect(uri: str, artifacts: Path) -> Store:
     """
     with _preparing:
         make = _prepare()
-        if (file := _sqlite_file(uri)) is not None:
-            _create(file, make)
+        if (file := _sqlite_file(uri)) is not None and not file.exists():
+            _create(file)
         own = file is not None and file.absolute() == artifacts.parent.absolute() / "mlflow.db"
         return Store(make(uri), uri, artifacts if own else None)
 
 
-def preload() -> None:
-    """Begins to import MLflow in the background; `connect` waits for it."""
-    threading.Thread(target=_import, name="mlflow", daemon=True).start()
+def preload(uri: str) -> None:
+    """Begins in the background with what `connect` has to wait for; nothing is written where the store will be."""
+    threading.Thread(target=_preload, args=[uri], name="mlflow", daemon=True).start()
 
 
-def _import() -> None:
+def _preload(uri: str) -> None:
     with _preparing:
         _prepare()
+        if (file := _sqlite_file(uri)) is not None:
+            import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
+            if not file.exists():
+                _empty()
 
 
 def _prepare() -> Callable[[str], MlflowClient]:
@@ -128,20 +134,23 @@ def _sqlite_file(uri: str) -> Path | None:
     return Path(database) if database and database != ":memory:" else None
 
 
-def _create(file: Path, make: Callable[[str], MlflowClient]) -> None:
+def _create(file: Path) -> None:
     """Makes an MLflow database, all at once: one process does it, and a kill leaves none that is half made."""
-    if file.exists():
-        return
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{file}.lock", timeout=60):
-        if file.exists():
-            return
-        for stale in file.parent.glob(f"{file.name}.new-*"):
-            stale.unlink()
-        # A name of its own each time, since MLflow remembers for ever which databases it has prepared.
-        fresh = file.with_name(f"{file.name}.new-{uuid.uuid4().hex[:8]}")
-        _engine(make(f"sqlite:///{fresh}")).dispose()
-        fresh.replace(file)
+        if not file.exists():
+            fresh = file.with_name(f"{file.name}.new")
+            fresh.write_bytes(_empty())
+            fresh.replace(file)
+
+
+@cache
+def _empty() -> bytes:
+    """A database as MLflow makes it, in a second and more, without any content."""
+    with TemporaryDirectory(prefix="tuner-") as folder:
+        file = Path(folder, "mlflow.db")
+        _engine(_prepare()(f"sqlite:///{file}")).dispose()
+        return file.read_bytes()
 
 
 def _engine(client: MlflowClient) -> Engine:
