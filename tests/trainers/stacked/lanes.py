@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from tests.trainers.stacked.comparing import Trained, in_stacks, through
 from tuner.data.split import Split
 from tuner.metrics import Array
@@ -56,3 +58,14 @@ def kept(folder: Path, plan: Plan, trial: Trial, others: Sequence[Trial]) -> lis
         given.append(stack.weights(key_of(trial)))
     ends = [replace(trial, last_epoch=trial.first_epoch + i) for i in range(len(given))]
     return [(own, in_stacks(plan, split, [end])[trial.number].weights) for own, end in zip(given, ends, strict=True)]
+
+
+def shared(folder: Path, plan: Plan) -> list[bool]:
+    """Whether the rows of an engine are those of the file, and are still when the file changes under it."""
+    from tuner.trainers.stacked.engine import XlaEngine
+
+    x = XlaEngine(plan, Split.open(folder)).data[0]
+    file = np.load(folder / "x_train.npy", mmap_mode="r+")
+    before = np.array_equal(x, file)
+    file[0, 0] += 1.0
+    return [before, np.array_equal(x, file)]

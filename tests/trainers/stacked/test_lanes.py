@@ -4,6 +4,7 @@ after any others.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import cycle
@@ -136,3 +137,9 @@ def test_a_refilled_lane_as_keras(saved_split: Callable[[str], Path], plan: Plan
     trials = [made(number, 8) for number in range(5)]
     found = processes.call(comparing.compared, saved_split("wine"), plan, trials, before)
     assert all(each.agrees() for each in found)
+
+
+def test_workers_share_the_rows(tmp_path: Path, saved_split: Callable[[str], Path], plan: Plan) -> None:
+    """None of them has a copy."""
+    folder = shutil.copytree(saved_split("wine"), tmp_path / "split")
+    assert processes.call(lanes.shared, folder, plan) == [True, True]

@@ -180,7 +180,7 @@ class Plan:
             self._lanes(edges[-1], width, batch, batch) * self.bytes(edges[-1], width, batch)
             for width, edges in self.depths.items()
         ]
-        return min(max(stacks), MEMORY) + 8 * rows.features * (rows.train + rows.validation)
+        return min(max(stacks), MEMORY) + 4 * rows.features * (rows.train + rows.validation)
 
     def steps(self, size: int) -> int:
         """How many batches of `size` rows make an epoch; the last may be shorter."""
