@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.driver import Life, outcome, values
+from tests.contracts.life import Life, outcome, values
 from tuner import study as studies
 from tuner.drivers import build, remarks
 from tuner.drivers.evolution import share, steered

@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 
-from tests.contracts.driver import OBJECTIVE, Case, DriverContract, diabetes, few
+from tests.contracts.driver import DriverContract
+from tests.contracts.life import OBJECTIVE, Case, diabetes, few
 from tests.fakes.driver import FakeDriver
 from tuner.trial import Report
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.driver import OBJECTIVE, Life, outcome, ruled
+from tests.contracts.life import OBJECTIVE, Life, outcome, ruled
 from tuner import opening, sizing
 from tuner import study as studies
 from tuner.drivers import build

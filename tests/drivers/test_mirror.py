@@ -10,7 +10,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tests.contracts.driver import EPOCHS, diabetes
+from tests.contracts.life import EPOCHS, diabetes
 from tuner.drivers.mirror import Mirror, Outcome
 from tuner.drivers.sampling import Random
 from tuner.trial import Objective, Result, State, Trial

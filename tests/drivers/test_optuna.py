@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.driver import EPOCHS, OBJECTIVE, Case, DriverContract, Life, diabetes, few, outcome, values
+from tests.contracts.driver import DriverContract
+from tests.contracts.life import EPOCHS, OBJECTIVE, Case, Life, diabetes, few, outcome, values
 from tuner import study as studies
 from tuner.drivers import build
 from tuner.space import Space
@@ -196,7 +197,7 @@ def test_optuna_is_imported_only_when_a_driver_is_built() -> None:
 
 _LIFE = """
 import json, optuna
-from tests.contracts.driver import Life, diabetes, values
+from tests.contracts.life import Life, diabetes, values
 from tuner.drivers import build
 before = optuna.logging.get_verbosity()
 life = Life(build, diabetes("tpe", "hyperband"))

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.contracts.driver import OBJECTIVE, Build, Case, DriverContract, Life, diabetes, few, outcome
+from tests.contracts.driver import DriverContract
+from tests.contracts.life import OBJECTIVE, Build, Case, Life, diabetes, few, outcome
 from tests.fakes.driver import FakeDriver
 from tuner import drivers
 from tuner.drivers import ordered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contracts.driver import FEW, FEW_SIZE, OBJECTIVE, Life, outcome
+from tests.contracts.life import FEW, FEW_SIZE, OBJECTIVE, Life, outcome
 from tuner import study as studies
 from tuner.drivers import build
 from tuner.errors import StudyError

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.driver import FEW, FEW_SIZE, Life, outcome
+from tests.contracts.life import FEW, FEW_SIZE, Life, outcome
 from tuner import study as studies
 from tuner.drivers import build, importance
 from tuner.drivers.sampling import POPULATION

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.driver import Life, few, outcome
+from tests.contracts.life import Life, few, outcome
 from tests.study_files import Write, space
 from tuner import study as studies
 from tuner.drivers import build
@@ -55,7 +55,7 @@ def test_one_that_was_deleted_is_not_tried_again() -> None:
 
 
 def _objective() -> Any:
-    from tests.contracts.driver import OBJECTIVE
+    from tests.contracts.life import OBJECTIVE
 
     return OBJECTIVE
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.contracts.driver import OBJECTIVE, diabetes
+from tests.contracts.life import OBJECTIVE, diabetes
 from tuner import study as studies
 from tuner.drivers import importance
 from tuner.drivers.sampling import Random
