@@ -261,7 +261,9 @@ def combinations(table: Table, path: Path) -> None:
     cells = [table.cells[line, block] for line in lines for block in table.blocks if (line, block) in table.cells]
     scores = [spread for cell in cells for spread in (cell.train, cell.validation) if spread is not None]
     height = 0.3 * max(len(lines), 3) * (1.0 if len(table.blocks) < 3 else 1.6)
-    with _figure(path, 9, 1.7 + min(height, 11.0)) as figure:
+    names = [_short(_line_name(table, line), 56) for line in lines]
+    width = 9 + 0.07 * max(max(map(len, names)) - 34, 0)
+    with _figure(path, width, 1.7 + min(height, 11.0)) as figure:
         against, seconds = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
         figure.suptitle(f"{_words(table.metric)} by {', '.join((*table.rows, *table.columns))}", x=0.02, ha="left")
         reach = _reach(scores, table.goal)
@@ -276,7 +278,6 @@ def combinations(table: Table, path: Path) -> None:
         against.scatter([], [], s=36, facecolors="none", edgecolors=_GREY, label="train")
         if reach is not None:
             against.set_xlim(*reach)
-        names = [_short(_line_name(table, line), 40) for line in lines]
         against.set_yticks(range(len(lines)), names)
         against.set_ylim(len(lines) - 0.4, -0.6)
         against.set_xlabel(_words(table.metric))
