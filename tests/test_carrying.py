@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tuner.carrying import fit
+from tuner import sizing
+from tuner.carrying import fit, within
+from tuner.drivers.limit import Limit
 from tuner.space import Choice, Float, Int, Parameter, Rule, Space, Wanted
 from tuner.trial import Value
 
@@ -16,7 +18,7 @@ def space(*more: Parameter) -> Space:
 
 def test_what_fits_is_as_it_was() -> None:
     given: dict[str, Value] = {"layers": 2, "units_1": 64, "units_2": 8, "l2": 0.0}
-    assert fit(space(Choice(name="l2", options=(0.0,))), given) == (given, [], [])
+    assert fit(space(Choice(name="l2", options=(0.0,))), given) == (given, {}, [])
 
 
 def test_a_number_that_is_not_there_becomes_the_nearest() -> None:
@@ -24,7 +26,7 @@ def test_a_number_that_is_not_there_becomes_the_nearest() -> None:
     given: dict[str, Value] = {"layers": 5, "units_1": 200, "units_2": 21, "units_3": 8, "learning_rate": 0.1}
     values, moved, left_out = fit(space(rate), given)
     assert values == {"layers": 3, "units_1": 64, "units_2": 24, "units_3": 8, "learning_rate": 1e-2}
-    assert moved == ["layers = 3, there 5", "units_1 = 64, there 200", "units_2 = 24, there 21",
+    assert [*moved.values()] == ["layers = 3, there 5", "units_1 = 64, there 200", "units_2 = 24, there 21",
                      "learning_rate = 0.01, there 0.1"]  # fmt: skip
     assert left_out == []
 
@@ -36,7 +38,7 @@ def test_what_has_no_value_has_its_default_or_the_middle() -> None:
     given: dict[str, Value] = {"layers": 1, "units_1": 8, "optimizer": "nadam", "beta_1": 0.5}
     values, moved, left_out = fit(space(optimizer, activation, dropout), given)
     assert values == {"layers": 1, "units_1": 8, "optimizer": "adam", "activation": "selu", "dropout": 0.1}
-    assert moved == ["optimizer = 'adam', there 'nadam'", "activation = 'selu'", "dropout = 0.1"]
+    assert [*moved.values()] == ["optimizer = 'adam', there 'nadam'", "activation = 'selu'", "dropout = 0.1"]
     assert left_out == ["beta_1"]
 
 
@@ -45,7 +47,7 @@ def test_a_value_of_the_network_is_that_of_each_layer_and_the_first_layers_that_
     given: dict[str, Value] = {"layers": 2, "units_1": 8, "units_2": 8, "activation": "tanh", "l2_1": 0.5, "l2_2": 0.1}
     values, moved, _ = fit(space(activation, Float(name="l2", low=0.0, high=1.0)), given)
     assert [values["activation_1"], values["activation_2"], values["l2"]] == ["tanh", "tanh", 0.5]
-    assert moved == []
+    assert moved == {}
 
 
 def test_what_is_not_active_there_is_not_told_as_unknown() -> None:
@@ -60,5 +62,23 @@ def test_the_rules_of_the_other_space_hold() -> None:
     made = Space((LAYERS, UNITS), (narrow,))
     values, moved, _ = fit(made, {"layers": 2, "units_1": 64, "units_2": 8})
     assert values == {"layers": 2, "units_1": 16, "units_2": 8}
-    assert moved == ["units_1 = 16, there 64"]
+    assert moved == {"units_1": "units_1 = 16, there 64"}
     assert made.check(values) == values
+
+
+def test_what_is_beyond_a_limit_is_made_smaller_as_a_proposal_is() -> None:
+    made = space(Choice(name="activation", options=("relu", "prelu")))
+
+    def limit(most: int) -> Limit:
+        return Limit(made, lambda values: sizing.weights(values, 8, 1), most)
+
+    given: dict[str, Value] = {"layers": 2, "units_1": 64, "units_2": 32, "activation": "prelu"}
+    large = sizing.weights(given, 8, 1)
+    assert within(limit(large), given) == (given, {})
+    values, shrunk = within(limit(large - 1), given)
+    assert values == {**given, **shrunk} == limit(large - 1).shrunk(given)
+    assert shrunk == {"units_1": 48, "units_2": 24}
+    # Fewer layers where smaller ones are not enough, and nothing where no network is small enough.
+    fewer, shrunk = within(limit(150), given)
+    assert (fewer, shrunk) == ({"layers": 1, "units_1": 8, "activation": "prelu"}, {"layers": 1, "units_1": 8})
+    assert within(limit(10), given) == (given, {})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tuner import opening, report
 from tuner.drivers.distributions import kept
+from tuner.drivers.limit import Limit
 from tuner.errors import StudyError, listing
 from tuner.home import Home
 from tuner.parameters import said
@@ -18,18 +19,35 @@ from tuner.tunables import TUNABLES
 def carry(study: Study, label: str, home: Home) -> tuple[Study, tuple[str, ...]]:
     """The study with the champion of the search of that name or label tried first, and lines on how it fits.
 
-    Raises LedgerError where there is no such search, and StudyError where nothing was found in it.
+    Raises LedgerError where there is no such search, and StudyError where nothing was found in it. Where the study
+    limits the weights of its networks its rows are read, with the errors of `opening.split`.
     """
     shown = report.load_search(home, label)
     champion = _best(shown)
     values, moved, left_out = fit(study.space, champion.values)
+    shrunk: dict[str, Value] = {}
+    if (most := study.search.max_params) is not None:
+        limit = Limit(study.space, opening.weights(opening.split(study, home)), most)
+        values, shrunk = within(limit, values)
     if values in study.starts:
         return study, (f"the best of {shown.search.label} is in [[start]] already",)
     told = [f"trial 0 has the values of trial {champion.number} of {shown.search.label}, its best"]
-    told += [f"note: not as they are there: {listing(moved, 8)}"] if moved else []
+    moved = {name: words for name, words in moved.items() if name in values and name not in shrunk}
+    smaller = [f"{name} = {said(value)}" for name, value in shrunk.items()]
+    told += [f"note: not as they are there: {listing([*moved.values()], 8)}"] if moved else []
+    told += [f"note: made smaller, to at most {most} weights: {listing(smaller, 8)}"] if smaller else []
     told += [f"note: not in this space: {listing(left_out, 8)}"] if left_out else []
     document = opening.with_start(study.document, [values, *study.start])
     return from_document(study.name, document, text=study.text), tuple(told)
+
+
+def within(limit: Limit, values: dict[str, Value]) -> tuple[dict[str, Value], dict[str, Value]]:
+    """The values with smaller layers, or fewer of them, as a proposal beyond the limit has; and those that changed.
+
+    Values of which no network is small enough stay as they are.
+    """
+    fitting = values if limit.fits(values) else limit.shrunk(values) or values
+    return fitting, {name: value for name, value in fitting.items() if value != values.get(name)}
 
 
 def _best(shown: report.Shown) -> Trial:
@@ -41,14 +59,14 @@ def _best(shown: report.Shown) -> Trial:
     return best or shown.ranked[0].trial
 
 
-def fit(space: Space, given: Mapping[str, Value]) -> tuple[dict[str, Value], list[str], list[str]]:
-    """The values in a space, what had to be another there, in words, and names of which the space knows nothing.
+def fit(space: Space, given: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, str], list[str]]:
+    """The values in a space, what had to be another there, in words by name, and names that the space does not know.
 
     A number that is not in the space becomes the nearest that is, and what has no value, or a word that is not there,
     has its default, or else what is in the middle. A value of the whole network is that of each layer; of layers that
     differ, the first one's is that of the whole network.
     """
-    moved: list[str] = []
+    moved: dict[str, str] = {}
     used: set[str] = set()
 
     def suggest(name: str, left: Parameter) -> Value:
@@ -58,7 +76,7 @@ def fit(space: Space, given: Mapping[str, Value]) -> tuple[dict[str, Value], lis
             if given[known] in left:
                 return given[known]
         value = _instead(left, None if known is None else given[known])
-        moved.append(f"{name} = {said(value)}" + (f", there {said(given[known])}" if known else ""))
+        moved[name] = f"{name} = {said(value)}" + (f", there {said(given[known])}" if known else "")
         return value
 
     values = space.walk(suggest)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.command.typed import ledger, new_home, shown, tuner
+from tuner.carrying import carry
+from tuner.home import Home
+from tuner.study import from_document
 
 # Several real searches a test: two minutes are too few where the cores have other work.
 pytestmark = pytest.mark.timeout(300)
@@ -131,3 +135,17 @@ def test_a_search_that_begins_with_the_best_of_another(fates: Path) -> None:
     ((document,),) = ledger(fates, "select document from searches where study = 'other'")
     assert [start["learning_rate"] for start in json.loads(document)["start"]] == [expected["learning_rate"]]
     assert "nothing" in tuner(fates, "search", "other", "--fresh", "--from", "nothing", code=2)
+
+
+def test_the_best_of_another_is_made_smaller_where_weights_are_limited(fates: Path) -> None:
+    """Not refused: whoever limits the weights of a network wants the best of those that there may be."""
+    study = from_document("other", {**tomllib.loads(OTHER), "search": {"max_params": 60, "sampler": "random"}})
+    carried, told = carry(study, "fates", Home(fates))
+    (values,) = carried.starts
+    assert values["units"] == 4  # (10 + 1) · 4 + 4 + 1 = 49, and one unit more has 61
+    best = next(trial for trial in shown(fates, "fates")["trials"] if trial["champion"])
+    assert told == (
+        f"trial 0 has the values of trial {best['number']} of fates@1, its best",
+        "note: not as they are there: activation = 'relu', there 'linear'",
+        "note: made smaller, to at most 60 weights: units = 4",
+    )
