@@ -169,7 +169,10 @@ def _objective(inferred: Inferred) -> Iterator[str]:
     if inferred.task is Task.REGRESSION:
         yield 'metric = "val_rmse"  # or "val_mae", which large errors weigh less in'
     elif inferred.lopsided:
-        yield from _comment(["One class has nearly all rows, so that a high accuracy says little."])
+        counts = inferred.counts or {}
+        most = max(counts, key=counts.__getitem__)
+        share = counts[most] / sum(counts.values())
+        yield from _comment([f"Who always says {most} is right in {share:.0%} of the rows: an accuracy says little"])
         others = [f'"val_{name}"' for name in ("auc", "f1") if name in METRICS[inferred.task]]
         yield f'metric = "val_loss"{"  # or " * bool(others)}{" or ".join(others)}'
     else:

@@ -68,7 +68,7 @@ class Inferred:
 
     @property
     def lopsided(self) -> bool:
-        """Whether one class has nearly all rows."""
+        """Whether one class has so many of the rows that accuracy misleads."""
         return self.counts is not None and max(self.counts.values()) >= _LOPSIDED * sum(self.counts.values())
 
 

@@ -30,7 +30,8 @@ _HUMPED_ID = re.compile(r"(?<=[a-z])(?:Id|ID)$")
 _TIME = re.compile(r"date|time|year|month|day", re.IGNORECASE)
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$"
 _DATE = r"^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?$"
-_WITH_UNIT = r"^\D{0,4}\d[\d.,' ]*\s?[^\d\s]{0,4}$"
+# Before an amount may be a sign, a currency, or a word apart: a letter right before it is that of a row, as in R0017.
+_WITH_UNIT = r"^(?:-|[^\W\d]{0,3}[^\w\s#/:-]{1,2}|[A-Z]{3}|[^\W\d]{1,4}(?=\s))?\s?\d[\d.,' ]*\s?[^\d\s]{0,4}$"
 _FEW_ROWS = 10
 _FEW_CODES = 8
 
@@ -113,15 +114,16 @@ class Looks:
         if not texts or not all(re.match(_DATE, text) for text in texts):
             return False
         self.drop[name] = "dates are no numbers"
+        part = "A part of it that may be of use, as the year or the hour, needs a column of its own"
         if all(re.match(_ISO, text) for text in texts):
             self.questions.append(
                 f"{name}: are later rows to be predicted from earlier ones? Then say: "
-                f"split = {{ time = {quoted(name)} }}, without stratify, and the latest rows are the test"
+                f"split = {{ time = {quoted(name)} }}, without stratify, and the latest rows are the test. {part}"
             )
         else:
             self.questions.append(
                 f"{name}: dates are only read as 2026-01-31. Is the order in time of importance? Then write them so, "
-                f"and say: split = {{ time = {quoted(name)} }}"
+                f"and say: split = {{ time = {quoted(name)} }}. {part}"
             )
         return True
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import five_files
 from tests.command.typed import shown, tuner
 from tuner.commands import looking, studies
 from tuner.metrics import Task
@@ -41,6 +42,19 @@ def test_a_drafted_study_is_searched_as_it_is_and_tabled(tmp_path: Path) -> None
     )
     assert sorted(float(row["validation"]) for row in rows) == sorted(trial["score"] for trial in trials)
     assert (tmp_path / ".tuner/searches/kunden@1/tables/learning_rate-accuracy.png").stat().st_size > 5000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", five_files.FILES)
+def test_files_as_people_have_them_are_searched_without_an_edit(name: str, tmp_path: Path) -> None:
+    five_files.write(name, tmp_path)
+    tuner(tmp_path, "init", "mine", "--data", f"{name}.csv")
+    said = tuner(tmp_path, "search", "mine", "--trials", "2", "--workers", "1")
+    assert "Traceback" not in said
+    found = shown(tmp_path, "mine")
+    assert {trial["state"] for trial in found["trials"]} <= {"complete", "pruned"}
+    assert any(trial["champion"] for trial in found["trials"])
 
 
 def test_a_table_before_the_first_trial_and_of_a_study_that_is_none(tmp_path: Path) -> None:

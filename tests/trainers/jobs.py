@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -51,6 +52,20 @@ def fit(work: Work, trial: Trial) -> Result:
     from tuner.trainers import plain
 
     return plain.fit(work, trial, lambda report: True)
+
+
+def steps(orders: Mapping[str, tuple[Path, Trial]]) -> dict[str, tuple[float, bool]]:
+    """A step of each trial on the first rows of its split: the loss, and whether all weights are finite after it."""
+    from tuner.trainers import plain, readings
+
+    found = {}
+    for name, (folder, trial) in orders.items():
+        split = Split.open(folder)
+        model = plain.build(trial, split)
+        model.run_eagerly = True  # the same step, without the seconds that it takes to trace it
+        loss = model.train_on_batch(split.x_train[:32], readings.targets(split)[:32])[0]
+        found[name] = float(loss), all(np.isfinite(each).all() for each in model.get_weights())
+    return found
 
 
 def untrained(work: Work, trial: Trial) -> list[Array]:
