@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup search ui test bench check format lock clean
+.PHONY: help setup search ui browser test bench check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,13 @@ search: setup  ## the main job: tuner search diabetes
 
 ui: setup  ## browse what was recorded
 	$(BIN)/tuner ui
+
+# Debian's Chromium; elsewhere any one with its chromedriver on the path does.
+browser:  ## a browser for the tests that look at pages, where apt-get is there
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then exit 0; fi; \
+	command -v apt-get >/dev/null || { echo "no apt-get here: install chromium and chromedriver, or those tests are skipped"; exit 1; }; \
+	root=""; test "$$(id -u)" = 0 || root=sudo; \
+	$$root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq chromium chromium-driver >/dev/null
 
 test: setup  ## the tests
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)

@@ -1,0 +1,260 @@
+"""What is on the page of a search, and what never is."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import tomllib
+import zlib
+from collections.abc import Callable
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.page import made
+from tests.page.conftest import Written
+from tuner.home import Home
+from tuner.ledger import Ledger
+from tuner.packaging import PREDICTIONS, folder_of
+from tuner.page import pictures, scales, toml, writing
+
+KINDS = ("classes", "images", "values", "double", "single", "unended", "hopeless", "empty")
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, the texts by section, and what is open at the end."""
+
+    VOID = frozenset({"meta", "img", "br", "hr"})
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self._section = "top"
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "section":
+            self._section = dict(attrs)["id"] or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.texts.setdefault(self._section, []).append(data.strip())
+
+    def said(self, section: str) -> str:
+        return " ".join(self.texts.get(section, []))
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_is_whole_and_asks_for_nothing(page: Written, kind: str) -> None:
+    found = Elements(page(kind))
+    assert not found.open
+    assert not found.named("link")
+    assert not found.named("iframe")
+    for _, attributes in found.found:
+        for name in ("src", "href", "srcset", "action", "data"):
+            assert (attributes.get(name) or "data:").startswith("data:")
+    text = page(kind).read_text(encoding="utf-8")
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|import\(", text)
+    policy = next(each["content"] for each in found.named("meta") if "http-equiv" in each) or ""
+    assert policy.startswith("default-src 'none'")
+    assert "script-src 'sha256-" in policy
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_drawing_says_what_it_is_and_headings_are_in_order(page: Written, kind: str) -> None:
+    found = Elements(page(kind))
+    assert all(svg["role"] == "img" and svg["aria-label"] for svg in found.named("svg"))
+    assert all(image["alt"] for image in found.named("img"))
+    levels = [int(tag[1]) for tag, _ in found.found if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    numbers = re.findall(r'(?:x|y|x1|y1|x2|y2|cx|cy|width|height|r|points)="([^"]*)"', page(kind).read_text())
+    assert not [each for each in numbers if "nan" in each or "inf" in each]
+
+
+@pytest.mark.parametrize("kind", ["classes", "double"])
+def test_what_comes_from_data_is_never_markup(page: Written, kind: str) -> None:
+    text = page(kind).read_text(encoding="utf-8")
+    found = Elements(page(kind))
+    assert len(found.named("script")) == 1
+    assert not found.named("img"), "the only images of this search would be those of a trap"
+    assert not [attributes for _, attributes in found.found if any(name.startswith("on") for name in attributes)]
+    assert made.SCRIPT not in text
+    assert "<img" not in text
+    for section in ("top", "validation", "validation-mistakes", "settings"):
+        assert made.SCRIPT in found.said(section) or made.IMAGE in found.said(section), section
+
+
+def test_the_head_says_champion_scores_interval_and_rows(homes: Callable[[str], Home], page: Written) -> None:
+    home = homes("values")
+    verdict = Ledger(home).get("made").verdict
+    assert verdict is not None
+    said = Elements(page("values")).said("top")
+    for wanted in (
+        "Prices", "made@1", "regression of price", "150 rows", "90 train / 30 validation / 30 test",
+        f"trial {verdict['champion']}, chosen among 6", f"{verdict['test']:.4f}", f"{verdict['score']:.4f}",
+        f"95 % interval {verdict['low']:.4f} to {verdict['high']:.4f}", "seen once",
+    ):  # fmt: skip
+        assert wanted in said, wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        ("unended", "This search has not ended: 4 of 4 trials have, no champion is named"),
+        ("hopeless", "No trial of this search has completed (3 of 3 trials have ended), so that there is no champion."),
+        ("empty", "No trial of this search has ended yet."),
+    ],
+)
+def test_a_search_without_a_champion_says_so(page: Written, kind: str, wanted: str) -> None:
+    found = Elements(page(kind))
+    assert wanted in found.said("top")
+    assert "not looked at" in found.said("top")
+    assert "There is no champion yet." in found.said("mistakes")
+    assert ("ValueError: no room for" in found.said("failed")) == (kind == "hopeless")
+
+
+def test_trials_of_every_fate_are_told(page: Written) -> None:
+    found = Elements(page("classes"))
+    assert "16 complete · 8 pruned · 8 diverged · 8 failed" in found.said("history")
+    assert "those without a score stand below the axis" in found.said("history")
+    assert found.said("failed").count("ValueError: no room for") == 8
+    assert "loss or weights were no numbers any more after 2 epochs" in found.said("failed")
+    assert "by Optuna's PED-ANOVA" in found.said("importance")
+
+
+def test_the_mistakes_are_those_of_the_stored_predictions(homes: Callable[[str], Home], page: Written) -> None:
+    found = Elements(page("classes"))
+    rows = made.wrong_rows(homes("classes"), "validation")
+    said = found.said("validation-mistakes")
+    assert f"{len(rows)} of 24" in said
+    section = page("classes").read_text(encoding="utf-8").partition('<section id="validation-mistakes">')[2]
+    listed = re.findall(r"<tr><td>(\d+)</td>", section.partition("</section>")[0])
+    assert sorted(map(int, listed)) == sorted(rows)
+    assert f"plain → {made.IMAGE}" in said or f"{made.IMAGE} → plain" in said
+    assert f"{made.SCRIPT}1" in said, "the cells of a row stand beside it"
+
+
+def test_test_rows_are_shown_only_when_asked_for(homes: Callable[[str], Home], page: Written) -> None:
+    assert "test" not in Elements(page("values")).texts
+    asked = Elements(page("values", test=True))
+    assert "These rows were kept apart." in asked.said("test")
+    for row in made.wrong_rows(homes("values"), "test"):
+        assert str(row) in asked.texts["test-mistakes"]
+    assert Ledger(homes("values")).get("made").looks == 1, "the same champion on the same rows is the same look"
+
+
+def test_images_are_drawn_as_they_are(homes: Callable[[str], Home], page: Written) -> None:
+    images = Elements(page("images")).named("img")
+    rows = made.wrong_rows(homes("images"), "validation")
+    assert sorted(int(re.findall(r"row (\d+)", image["alt"] or "")[0]) for image in images) == sorted(rows)
+    from sklearn.datasets import load_digits
+
+    every = load_digits().images
+    for image in images[:5]:
+        row = int(re.findall(r"row (\d+)", image["alt"] or "")[0]) - 1
+        cells = read(base64.b64decode((image["src"] or "").partition(",")[2]))
+        wanted = every[row] / 16 * 255
+        assert np.corrcoef(cells.ravel(), wanted.ravel())[0, 1] > 0.999
+
+
+def read(data: bytes) -> np.ndarray:
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def test_a_png_is_what_another_reader_reads() -> None:
+    random = np.random.default_rng(0)
+    for shape in ((5, 7), (4, 3, 3), (1, 1)):
+        cells = random.integers(0, 256, shape).astype(np.uint8)
+        assert (read(pictures.png(cells)) == cells).all()
+    assert zlib.crc32(b"IEND") == int.from_bytes(pictures.png(np.zeros((1, 1), np.uint8))[-4:], "big")
+
+
+def test_the_front_is_drawn_with_all_its_trials(homes: Callable[[str], Home], page: Written) -> None:
+    from tuner.report import load_search
+
+    shown = load_search(homes("double"), "made")
+    text = page("double").read_text(encoding="utf-8")
+    section = text.partition('<section id="front">')[2].partition("</section>")[0]
+    wide = section.partition("</svg>")[0]
+    tips = {int(number) for number in re.findall(r'class="mark (?:complete|champion)"><title>trial (\d+)', wide)}
+    assert tips == shown.front
+    assert wide.count("<title>trial ") == 12
+    assert 'id="front"' not in page("values").read_text(encoding="utf-8")
+
+
+def test_without_stored_predictions_or_arrays_the_page_says_why(tmp_path: Path) -> None:
+    home = made.search(tmp_path / "home", made.values, 2)
+    champion = (Ledger(home).get("made").verdict or {})["champion"]
+    (folder_of(home.search("made@1"), champion) / PREDICTIONS).unlink()
+    first = writing.report(home, "made", tmp_path / "a.html", top=5, test=False, force=False)
+    assert "The champion's predictions were not kept with it" in Elements(first).said("mistakes")
+    for path in (home.search("made@1") / "split").iterdir():
+        path.unlink()
+    second = writing.report(home, "made", tmp_path / "b.html", top=5, test=False, force=False)
+    assert "The arrays of this search are not in its folder" in Elements(second).said("mistakes")
+
+
+def test_rows_that_have_changed_are_not_shown_beside_the_mistakes(tmp_path: Path) -> None:
+    home = made.search(tmp_path / "home", made.values, 2)
+    rows = home.root / "studies" / "rows.csv"
+    rows.write_text(rows.read_text().replace("1000", "1001"))
+    written = writing.report(home, "made", tmp_path / "a.html", top=5, test=False, force=False)
+    said = Elements(written).said("validation-mistakes")
+    assert "has other rows now than those that were searched" in said
+
+
+def test_a_study_reads_as_it_was_written() -> None:
+    document = {
+        "title": f'say "{made.SCRIPT}"\n\x7f\\',
+        "data": {"source": "a b.csv", "missing": {"a b": 0, "c": [1, "?"]}, "split": {"test": 0.25, "stratify": True}},
+        "space": {"units": {"int": [8, 64], "step": 8}, "layers": 1, "rules": [{"if": {"a": 1}}, {"then": {"b": "c"}}]},
+        "start": [{"units": 8}],
+    }
+    assert tomllib.loads(toml.written(document)) == document
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "most", "wanted"),
+    [
+        (0.0, 1.0, 5, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (0.7461, 0.7803, 5, ["0.75", "0.76", "0.77", "0.78"]),
+        (0, 12000, 5, ["0", "5,000", "10,000"]),
+    ],
+)
+def test_ticks_are_round_numbers(low: float, high: float, most: int, wanted: list[str]) -> None:
+    assert [said for _, said in scales.Numbers(low, high, 0.0, 100.0).ticks(most)] == wanted
+
+
+def test_a_scale_without_width_and_one_of_decades_have_ticks() -> None:
+    same = scales.Numbers.over([0.5, 0.5], 0.0, 100.0)
+    assert abs(same.at(0.5) - 50.0) < 1e-9
+    assert same.ticks(5)
+    decades = scales.Numbers.over([1e-4, 1e-1], 0.0, 90.0, log=True)
+    assert [said for _, said in decades.ticks(6)] == ["0.0001", "0.001", "0.01", "0.1"]
+    assert decades.at(1e-9) == 0.0
+    assert decades.at(1.0) == 90.0
+
+
+def test_a_few_far_scores_do_not_squeeze_the_others() -> None:
+    assert scales.readable([0.9, 0.89, 0.88, 0.87, 0.1], "maximize")[0] > 0.8
+    assert scales.readable([0.9, 0.89, 0.1], "maximize") == (0.1, 0.9)
+    assert scales.readable([1.0, 1.1, 1.2, 1.3, 900.0], "minimize")[1] < 2
