@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from tuner.tables import Cell, Combination, Spread, Table
+    from tuner.tables import Cell, Spread, Table
 
 _BLUE, _ORANGE, _GREEN, _RED, _GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
 _LOOKS: Mapping[State, tuple[str, str]] = {  # colour and marker
@@ -257,11 +257,11 @@ def combinations(table: Table, path: Path) -> None:
     Means with their standard deviation, validation filled and train hollow. Of many lines the best are shown; where a
     few scores are far worse than the rest, they stand at the edge with their number.
     """
-    lines = _best_lines(table)
+    lines = table.best(_MOST_LINES)
     cells = [table.cells[line, block] for line in lines for block in table.blocks if (line, block) in table.cells]
     scores = [spread for cell in cells for spread in (cell.train, cell.validation) if spread is not None]
     height = 0.3 * max(len(lines), 3) * (1.0 if len(table.blocks) < 3 else 1.6)
-    names = [_short(_line_name(table, line), 56) for line in lines]
+    names = [_short(table.named(line), 56) for line in lines]
     width = 9 + 0.07 * max(max(map(len, names)) - 34, 0)
     with _figure(path, width, 1.7 + min(height, 11.0)) as figure:
         against, seconds = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
@@ -287,25 +287,6 @@ def combinations(table: Table, path: Path) -> None:
         if left_out := len(table.lines) - len(lines):
             seconds.set_title(f"{left_out} worse not shown", loc="right", fontsize=10, color=_GREY)
         _legend_below(figure, against)
-
-
-def _best_lines(table: Table) -> list[Combination]:
-    """The lines with the best validation score of any block, in the order of the table."""
-    sign = -1 if table.goal == "maximize" else 1
-
-    def best(line: Combination) -> float:
-        found = [cell.validation for (each, _), cell in table.cells.items() if each == line]
-        return min((sign * spread.mean for spread in found if spread is not None), default=math.inf)
-
-    kept = set(sorted(table.lines, key=best)[:_MOST_LINES])
-    return [line for line in table.lines if line in kept]
-
-
-def _line_name(table: Table, line: Combination) -> str:
-    """The settings of a line; what is on by its name, and what is off only where nothing else is said."""
-    told = zip(table.rows, line, table.spelled(table.rows, line), strict=True)
-    named = [(name if setting is True else word) for name, setting, word in told if setting is not False]
-    return ", ".join(named or (f"no {name}" for name in table.rows))
 
 
 def _reach(scores: Sequence[Spread], goal: str) -> tuple[float, float] | None:

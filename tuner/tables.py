@@ -80,6 +80,23 @@ class Table:
         pairs = zip(names, combination, strict=True)
         return tuple(_exactly(setting) if name in self._alike else _spelled(setting) for name, setting in pairs)
 
+    def named(self, line: Combination) -> str:
+        """A line in words; what is on by its name, and what is off only where nothing else is said."""
+        told = zip(self.rows, line, self.spelled(self.rows, line), strict=True)
+        named = [(name if setting is True else word) for name, setting, word in told if setting is not False]
+        return ", ".join(named or (f"no {name}" for name in self.rows))
+
+    def best(self, most: int) -> list[Combination]:
+        """So many lines, those with the best validation score of any block, in the order of the table."""
+        sign = -1 if self.goal == "maximize" else 1
+
+        def score(line: Combination) -> float:
+            found = [cell.validation for (each, _), cell in self.cells.items() if each == line]
+            return min((sign * spread.mean for spread in found if spread is not None), default=math.inf)
+
+        kept = set(sorted(self.lines, key=score)[:most])
+        return [line for line in self.lines if line in kept]
+
     @property
     def left_out(self) -> dict[State, int]:
         """How many trials did not complete, by state."""
