@@ -47,6 +47,9 @@ bench: setup  ## compare with KerasTuner and Optuna, an hour or two; ARGS="--qui
 parity: setup  ## all that the stacked engine is held to Keras with; minutes
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "long or not long" tests/trainers/stacked $(ARGS)
 
+rules: setup  ## ten thousand proposals of every sampler against the rules of a space; files searched as drafted; half an hour
+	$(BIN)/python -m pytest -n auto --dist load -m long tests/drivers tests/command $(ARGS)
+
 check: setup  ## format, lint, types
 	$(BIN)/ruff format --check tuner tests
 	$(BIN)/ruff check tuner tests

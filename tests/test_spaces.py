@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.study_files import DATA, Write, space
+from tests.trainers import jobs
 from tuner import defaults, spaces, study
 from tuner.space import Choice, Float, Int, Space
+from tuner.trainers import processes
+from tuner.trial import Trial
 
 
 def test_a_space_in_words(write: Write) -> None:
@@ -56,7 +61,9 @@ def test_how_many_there_are(made: Space, words: str) -> None:
     assert spaces.size(made) == words
 
 
-@pytest.mark.parametrize(("source", "blocks"), [("sklearn:wine", False), ("keras:mnist", True)])
+@pytest.mark.parametrize(
+    ("source", "blocks"), [("sklearn:wine", False), ("keras:mnist", True), ("sklearn:digits", True)]
+)
 def test_a_study_without_a_space(write: Write, source: str, blocks: bool) -> None:
     read = study.load(write(f'[data]\nsource = "{source}"\n'))
     names = {parameter.name for parameter in read.space.parameters}
@@ -66,6 +73,37 @@ def test_a_study_without_a_space(write: Write, source: str, blocks: bool) -> Non
     # A ledger knows of it, whatever a later version varies.
     assert read.document["space"] == defaults.space(source)
     assert study.from_document("a", read.document).settings() == read.settings()
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize(
+    ("shape", "x", "blocks"),
+    [((6, 8, 8), "x", True), ((6, 8, 8, 3), "x_train", True), ((6, 64), "x", False), ((6, 2, 2, 2, 2), "x", False)],
+)
+def test_arrays_are_images_where_their_rows_have_sides(
+    write: Write, save: Callable[..., None], shape: tuple[int, ...], x: str, blocks: bool
+) -> None:
+    path = write('[data]\nsource = "rows.npz"\n')
+    save(path.parent / "rows.npz", **{x.replace("x", "y"): np.zeros(6), x: np.zeros(shape, dtype="uint8")})
+    named = {parameter.name for parameter in study.load(path).space.parameters}
+    assert ("conv_layers" in named) is blocks
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK", b"no archive at all"])
+def test_what_is_no_archive_is_left_to_its_reader(write: Write, content: bytes | None) -> None:
+    path = write('[data]\nsource = "rows.npz"\n')
+    if content is not None:
+        (path.parent / "rows.npz").write_bytes(content)
+    assert "conv_layers" not in study.load(path).document["space"]
+
+
+def test_a_network_of_the_space_for_images_trains(saved_split: Callable[[str], Path]) -> None:
+    made = study.from_document("a", {"data": {"source": "sklearn:digits"}}).space
+    values = made.walk(lambda _, parameter: parameter.at(0.6))
+    assert values["conv_layers"] == 2
+    ((loss, finite),) = processes.call(jobs.steps, {"a": (saved_split("digits"), Trial(0, values, 7, 1))}).values()
+    assert 0 < loss < 100
+    assert finite
 
 
 def test_an_empty_space_is_none(write: Write) -> None:

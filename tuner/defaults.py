@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import tomllib
+import zipfile
+import zlib
+from pathlib import Path
 from typing import Any
 
 # Depth and width first, then what decides whether a network learns at all, then what keeps it from learning by heart.
@@ -37,5 +41,29 @@ def written(images: bool) -> str:
 
 
 def space(source: object) -> dict[str, Any]:
-    """The `[space]` for rows of that source: Keras' own are images, and of a file nobody knows before it is read."""
-    return tomllib.loads(written(isinstance(source, str) and source.startswith("keras:")))
+    """The `[space]` for rows of that source."""
+    return tomllib.loads(written(isinstance(source, str) and _of_images(source)))
+
+
+def _of_images(source: str) -> bool:
+    """Whether rows are images, as far as the name of their source, or the head of an archive of arrays, tells."""
+    if source.startswith("keras:") or source == "sklearn:digits":
+        return True
+    # Rows of two sides, or of two sides and channels.
+    return source.lower().endswith(".npz") and len(_shape(Path(source))) in (3, 4)
+
+
+def _shape(path: Path) -> tuple[int, ...]:
+    """The shape of the array `x`, or `x_train`, without NumPy, which every command would wait for; none where the file
+    is not what it should be, which its reader will say.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = next(each for each in ("x.npy", "x_train.npy") if each in archive.namelist())
+            with archive.open(name) as stream:
+                magic = stream.read(8)  # the last two of which are the version
+                length = int.from_bytes(stream.read(2 if magic[6] == 1 else 4), "little")
+                shape = ast.literal_eval(stream.read(min(length, 10_000)).decode("latin-1"))["shape"]
+    except (OSError, zipfile.BadZipFile, zlib.error, StopIteration, IndexError, KeyError, ValueError, SyntaxError):
+        return ()
+    return shape if isinstance(shape, tuple) else ()
