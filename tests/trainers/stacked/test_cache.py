@@ -2,69 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.trainers.stacked.keeping import apart, called, trained
 from tuner.trainers.stacked import cache
-
-# Trains an epoch in each of two programs, in the order given, and prints what they gave.
-TRAIN = """
-import json, sys
-from pathlib import Path
-from tuner.trainers import plain
-plain.begin()
-from tuner.data.split import Split
-from tuner.space import Choice, Space
-from tuner.study import TrainingSection
-from tuner.trainers.stacked import key_of
-from tuner.trainers.stacked.engine import XlaEngine
-from tuner.trainers.stacked.plan import Plan, Rows, plan
-from tuner.trial import Trial
-split = Split.open(Path(sys.argv[1]))
-space = Space((Choice(name="layers", options=(0, 1)), Choice(name="units", options=(4,))))
-engine = XlaEngine(plan(space, TrainingSection(epochs=2, batch_size=64), Rows.of(split)), split)
-found = {}
-for layers in map(int, sys.argv[2:]):
-    trial = Trial(layers, {"layers": layers, "units": 4}, 7, 2)
-    stack = engine.stack(trial)
-    stack.admit(trial)
-    found[layers] = stack.epoch()[key_of(trial)].metrics
-print(json.dumps(found, sort_keys=True))
-"""
-
-
-# Trains an epoch, and prints of each call whether the program counted as compiled before it, and how many steps it had.
-CALLS = TRAIN.replace(
-    "found = {}",
-    """
-from tuner.trainers.stacked import compiled
-calls, run = [], compiled.Compiled._run
-def watched(self, outputs, arguments):
-    calls.append([self._file.with_suffix(".done").exists(), int(arguments[7])])
-    return run(self, outputs, arguments)
-compiled.Compiled._run = watched
-found = {}
-""",
-).replace("json.dumps(found, sort_keys=True)", "json.dumps(calls)")
-
-
-def train(split: Path, folder: Path, *layers: int, script: str = TRAIN) -> Any:
-    """The metrics of the only epoch of each trial; or what another script prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(split), *map(str, layers)],
-        env={**os.environ, "TUNER_CACHE": str(folder)},
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    return json.loads(done.stdout)
 
 
 def files(folder: Path, suffix: str) -> dict[str, bytes]:
@@ -74,27 +19,27 @@ def files(folder: Path, suffix: str) -> dict[str, bytes]:
 def test_a_program_is_found_again_whatever_was_traced_before_it(
     saved_split: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    first = train(saved_split("wine"), tmp_path, 0, 1)
+    first = apart(tmp_path, trained, saved_split("wine"), (0, 1))
     graphs, compiled = files(tmp_path, ".graph"), files(tmp_path, ".pb")
     assert len(graphs) == len(compiled) == 2
     # One that was torn is traced again, under the same name and to the same graph.
     torn = next(tmp_path.rglob("*.graph"))
     torn.write_bytes(torn.read_bytes()[:100])
-    assert train(saved_split("wine"), tmp_path, 1, 0) == first
+    assert apart(tmp_path, trained, saved_split("wine"), (1, 0)) == first
     assert files(tmp_path, ".graph") == graphs
     assert files(tmp_path, ".pb") == compiled
 
 
 def test_a_program_that_cannot_be_read_is_made_again(saved_split: Callable[[str], Path], tmp_path: Path) -> None:
-    first = train(saved_split("wine"), tmp_path, 0)
+    first = apart(tmp_path, trained, saved_split("wine"), (0,))
     (compiled,) = tmp_path.rglob("*.pb")
     compiled.write_bytes(compiled.read_bytes()[:1000])
-    assert train(saved_split("wine"), tmp_path, 0) == first
+    assert apart(tmp_path, trained, saved_split("wine"), (0,)) == first
 
 
 def test_a_program_counts_as_compiled_before_it_trains(saved_split: Callable[[str], Path], tmp_path: Path) -> None:
     """So that another worker which wants it does not wait for an epoch, too."""
-    assert train(saved_split("wine"), tmp_path, 0, script=CALLS) == [[False, 0], [True, 2]]
+    assert apart(tmp_path, called, saved_split("wine"), (0,)) == [(False, 0), (True, 2)]
 
 
 def test_without_a_folder_to_keep_them_in_programs_are_compiled_all_the_same(
@@ -102,7 +47,7 @@ def test_without_a_folder_to_keep_them_in_programs_are_compiled_all_the_same(
 ) -> None:
     blocked = tmp_path / "a file"
     blocked.touch()
-    assert train(saved_split("wine"), blocked, 0).keys() == {"0"}
+    assert apart(blocked, trained, saved_split("wine"), (0,)).keys() == {0}
 
 
 @pytest.fixture
