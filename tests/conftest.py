@@ -30,6 +30,22 @@ os.environ["TUNER_CACHE"] = str(ROOT / ".pytest_cache" / "tuner")
 hypothesis.settings.register_profile("steady", derandomize=True)
 hypothesis.settings.load_profile("steady")
 
+# The rooms of the long files, which begin first: a core that takes one of them last leaves the others idle.
+LONG = ("command", "trainers", "models")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # xdist would end with the files of few tests, and here those are the long ones.
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        room = item.path.relative_to(ROOT / "tests").parts[0]
+        return LONG.index(room) if room in LONG else len(LONG)
+
+    items.sort(key=place)
+
 
 @pytest.fixture
 def make_study() -> Callable[..., Study]:

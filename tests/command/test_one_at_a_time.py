@@ -25,11 +25,12 @@ def test_ctrl_c_ends_soon_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert f"small@1 is stopped. Go on with: tuner search small --workers 1 --trials {ENDLESS}" in said
     trials = len(told(folder)) + 20
     assert trials < int(ENDLESS)
-    assert "RUNNING" not in statuses(folder)
     # Two workers from here on: what was asked before is trained first.
     said = tuner(folder, "search", "small", "--workers", "2", "--trials", str(trials))
     assert "put back" in said
     assert len(told(folder)) == trials
+    # What is stopped does not wait for a store that is slow: whatever was open then is closed by now.
+    assert statuses(folder) == {"FINISHED"}
 
 
 def test_of_two_searches_at_once_one_runs_and_the_other_says_which(tmp_path: Path) -> None:
@@ -55,7 +56,6 @@ def test_of_two_searches_at_once_one_runs_and_the_other_says_which(tmp_path: Pat
     assert "No champion yet. Go on with: tuner search small@1" in tuner(folder, "show", "small")
     assert [search["search"] for search in (shown(folder), shown(folder, "small@1"))] == ["small@1"] * 2
     assert len(told(folder)) == 1 + len(re.findall(rf"^\[\d+/{ENDLESS}\] trial ", said, re.MULTILINE))
-    assert "RUNNING" not in statuses(folder)
 
 
 def test_a_finite_space_that_is_exhausted_ends_the_search(tmp_path: Path) -> None:
