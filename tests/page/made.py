@@ -18,6 +18,7 @@ from tuner.study import load
 from tuner.trial import Objective, Result, State, Trial
 
 SCRIPT = "<script>window.broken = true</script>"
+PRICE = f"price{SCRIPT}"
 IMAGE = '"><img src=x onerror="window.broken = true">'
 SPACE = """
 [space]
@@ -50,10 +51,10 @@ def _quoted(text: str) -> str:
 
 
 def values(folder: Path) -> str:
-    """A study of a file with numbers to predict."""
-    lines = ["a,b,price"] + [f"{i % 13},{(i * 7) % 29},{1000 + 31 * (i % 13) + i % 5}" for i in range(150)]
+    """A study of a file with numbers to predict, whose name is a trap on every axis."""
+    lines = [f"a,b{SCRIPT},{PRICE}"] + [f"{i % 13},{(i * 7) % 29},{1000 + 31 * (i % 13) + i % 5}" for i in range(150)]
     (folder / "rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return "title = 'Prices'\n[data]\nsource = 'rows.csv'\ntarget = 'price'\n"
+    return f"title = 'Prices'\n[data]\nsource = 'rows.csv'\ntarget = '{PRICE}'\n"
 
 
 def images(folder: Path) -> str:

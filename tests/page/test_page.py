@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import re
 import tomllib
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -18,9 +20,10 @@ import pytest
 from tests.page import made
 from tests.page.conftest import Written
 from tuner.home import Home
-from tuner.ledger import Ledger
+from tuner.ledger import Ledger, own
 from tuner.packaging import PREDICTIONS, folder_of
-from tuner.page import pictures, scales, toml, writing
+from tuner.page import champion, pictures, scales, toml, trials, writing
+from tuner.report import load_search
 
 KINDS = ("classes", "images", "values", "double", "single", "unended", "hopeless", "empty")
 
@@ -88,7 +91,7 @@ def test_every_drawing_says_what_it_is_and_headings_are_in_order(page: Written, 
     assert not [each for each in numbers if "nan" in each or "inf" in each]
 
 
-@pytest.mark.parametrize("kind", ["classes", "double"])
+@pytest.mark.parametrize("kind", ["classes", "double", "values"])
 def test_what_comes_from_data_is_never_markup(page: Written, kind: str) -> None:
     text = page(kind).read_text(encoding="utf-8")
     found = Elements(page(kind))
@@ -107,7 +110,7 @@ def test_the_head_says_champion_scores_interval_and_rows(homes: Callable[[str], 
     assert verdict is not None
     said = Elements(page("values")).said("top")
     for wanted in (
-        "Prices", "made@1", "regression of price", "150 rows", "90 train / 30 validation / 30 test",
+        "Prices", "made@1", f"regression of {made.PRICE}", "150 rows", "90 train / 30 validation / 30 test",
         f"trial {verdict['champion']}, chosen among 6", f"{verdict['test']:.4f}", f"{verdict['score']:.4f}",
         f"95 % interval {verdict['low']:.4f} to {verdict['high']:.4f}", "seen once",
     ):  # fmt: skip
@@ -130,6 +133,28 @@ def test_a_search_without_a_champion_says_so(page: Written, kind: str, wanted: s
     assert ("ValueError: no room for" in found.said("failed")) == (kind == "hopeless")
 
 
+def test_a_search_at_work_says_so(tmp_path: Path) -> None:
+    home = made.search(tmp_path / "home", made.values, 2, ends=False)
+    ledger = Ledger(home)
+    with own(ledger, ledger.get("made")):
+        path = writing.report(home, "made", tmp_path / "a.html", top=5, test=False, force=False)
+    ledger.close()
+    assert "This search is running: 2 of 2 trials have ended" in Elements(path).said("top")
+
+
+def test_an_interval_that_is_no_number_is_not_drawn(homes: Callable[[str], Home]) -> None:
+    verdict = load_search(homes("values"), "made").verdict
+    assert verdict is not None
+    assert champion.worth(verdict) is not None
+    assert champion.worth(replace(verdict, low=math.nan)) is None
+
+
+def test_the_front_is_a_staircase() -> None:
+    points = [(1.0, 9.0), (2.0, 5.0), (4.0, 3.0)]
+    assert trials._stairs(points, first=True) == [(1, 9), (2, 9), (2, 5), (4, 5), (4, 3)]
+    assert trials._stairs(points, first=False) == [(1, 9), (1, 5), (2, 5), (2, 3), (4, 3)]
+
+
 def test_trials_of_every_fate_are_told(page: Written) -> None:
     found = Elements(page("classes"))
     assert "16 complete · 8 pruned · 8 diverged · 8 failed" in found.said("history")
@@ -147,6 +172,9 @@ def test_the_mistakes_are_those_of_the_stored_predictions(homes: Callable[[str],
     section = page("classes").read_text(encoding="utf-8").partition('<section id="validation-mistakes">')[2]
     listed = re.findall(r"<tr><td>(\d+)</td>", section.partition("</section>")[0])
     assert sorted(map(int, listed)) == sorted(rows)
+    sure = re.findall(r"</td><td>(0\.\d\d)</td>", section.partition("</section>")[0])
+    assert sure == sorted(sure, reverse=True), "the surest mistakes first"
+    assert set(sure) == {"0.80", "0.90"}
     assert f"plain → {made.IMAGE}" in said or f"{made.IMAGE} → plain" in said
     assert f"{made.SCRIPT}1" in said, "the cells of a row stand beside it"
 
@@ -180,6 +208,12 @@ def read(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)))
 
 
+def test_colours_are_drawn_from_the_darkest_to_the_lightest() -> None:
+    images = np.linspace(-1.0, 1.0, 2 * 4 * 3 * 3).reshape(2, 4, 3, 3)
+    found = [read(base64.b64decode(each.partition(",")[2])) for each in pictures.addresses(images)]
+    assert (np.array(found) == np.rint((images + 1) / 2 * 255)).all()
+
+
 def test_a_png_is_what_another_reader_reads() -> None:
     random = np.random.default_rng(0)
     for shape in ((5, 7), (4, 3, 3), (1, 1)):
@@ -189,8 +223,6 @@ def test_a_png_is_what_another_reader_reads() -> None:
 
 
 def test_the_front_is_drawn_with_all_its_trials(homes: Callable[[str], Home], page: Written) -> None:
-    from tuner.report import load_search
-
     shown = load_search(homes("double"), "made")
     text = page("double").read_text(encoding="utf-8")
     section = text.partition('<section id="front">')[2].partition("</section>")[0]
@@ -203,8 +235,8 @@ def test_the_front_is_drawn_with_all_its_trials(homes: Callable[[str], Home], pa
 
 def test_without_stored_predictions_or_arrays_the_page_says_why(tmp_path: Path) -> None:
     home = made.search(tmp_path / "home", made.values, 2)
-    champion = (Ledger(home).get("made").verdict or {})["champion"]
-    (folder_of(home.search("made@1"), champion) / PREDICTIONS).unlink()
+    number = (Ledger(home).get("made").verdict or {})["champion"]
+    (folder_of(home.search("made@1"), number) / PREDICTIONS).unlink()
     first = writing.report(home, "made", tmp_path / "a.html", top=5, test=False, force=False)
     assert "The champion's predictions were not kept with it" in Elements(first).said("mistakes")
     for path in (home.search("made@1") / "split").iterdir():

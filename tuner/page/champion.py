@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,12 +18,17 @@ _MOST_CLASSES = 30
 _MOST_POINTS = 2000
 
 
-def worth(verdict: Verdict) -> Figure:
-    """Test scores side by side, the champion's with its interval, and what validation said of it."""
+def worth(verdict: Verdict) -> Figure | None:
+    """Test scores side by side, the champion's with its interval, and what validation said of it.
+
+    None where one of them is no number, as an interval on too few rows may be.
+    """
     names = ["champion", *(baseline.name for baseline in verdict.baselines)]
     height, left, right = 56.0 + 34 * len(names), 124.0, 372.0
     drawing = Drawing(384.0, height, f"Test {verdict.metric} of the champion and of simple baselines", "small-sized")
     numbers = [verdict.low, verdict.high, verdict.score, *(baseline.test for baseline in verdict.baselines)]
+    if not all(map(math.isfinite, [verdict.test, *numbers])):
+        return None
     x = Numbers.over(numbers, left, right)
     bottom = height - 42
     for place, said in x.ticks(5):

@@ -9,7 +9,7 @@ from typing import Any
 
 from tuner import wording
 from tuner.data.split import Split
-from tuner.errors import DataError
+from tuner.errors import DataError, TunerError
 from tuner.home import Home
 from tuner.metrics import Array, Task, classes_of
 from tuner.packaging import PREDICTIONS, folder_of
@@ -132,7 +132,7 @@ class _Cells:
             return part
         try:
             frame = self._frame(given.name)
-        except DataError as error:
+        except TunerError as error:
             return replace(part, remarks=(f"The cells of these rows are not shown: {error.problems[0]}",))
         if frame is None:
             return part

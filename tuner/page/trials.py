@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tuner import wording
 from tuner.page.drawing import Drawing, frame, room_below
@@ -122,7 +123,8 @@ def _drawn_front(
     frame(drawing, x, y, f"{other.metric} ({other.goal})", f"{first.metric} ({first.goal})")
     front = sorted((values[place], values[0]) for result, values in valued if result.trial.number in shown.front)
     if len(shown.objective.aims) == 2:
-        drawing.path([(x.at(a), y.at(b)) for a, b in front], "best-line")
+        points = [(x.at(a), y.at(b)) for a, b in front]
+        drawing.path(_stairs(points, first=other.goal == "minimize"), "best-line")
     for result, values in sorted(valued, key=lambda each: each[0].trial.number in shown.front):
         on_it = result.trial.number in shown.front
         champion = result.trial.number == shown.champion
@@ -130,6 +132,17 @@ def _drawn_front(
         at = (x.at(values[place]), y.at(values[0]))
         drawing.mark(at, f"mark {look}", tip(shown, result), "star" if champion else "circle", 5.0 if on_it else 3.5)
     return drawing
+
+
+def _stairs(points: Sequence[tuple[float, float]], *, first: bool) -> list[tuple[float, float]]:
+    """The edge of what was reached: between two points of a front there is nothing on the straight line.
+
+    `first`: each point's own level holds up to the next one.
+    """
+    corners = list(points[:1])
+    for (x, y), after in pairwise(points):
+        corners += [(after[0], y) if first else (x, after[1]), after]
+    return corners
 
 
 def settings(values: Mapping[str, Value]) -> dict[str, tuple[Value, ...]]:
