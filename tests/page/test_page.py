@@ -130,6 +130,7 @@ def test_a_search_without_a_champion_says_so(page: Written, kind: str, wanted: s
     assert wanted in found.said("top")
     assert "not looked at" in found.said("top")
     assert "There is no champion yet." in found.said("mistakes")
+    assert ("No trial has a score." in found.said("history")) == (kind != "unended")
     assert ("ValueError: no room for" in found.said("failed")) == (kind == "hopeless")
 
 
@@ -252,6 +253,11 @@ def test_rows_that_have_changed_are_not_shown_beside_the_mistakes(tmp_path: Path
     written = writing.report(home, "made", tmp_path / "a.html", top=5, test=False, force=False)
     said = Elements(written).said("validation-mistakes")
     assert "has other rows now than those that were searched" in said
+
+
+def test_where_files_lie_is_not_told(homes: Callable[[str], Home], page: Written) -> None:
+    assert str(homes("values").root) not in page("values").read_text(encoding="utf-8")
+    assert 'source = "studies/rows.csv"' in Elements(page("values")).said("settings")
 
 
 def test_a_study_reads_as_it_was_written() -> None:

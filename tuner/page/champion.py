@@ -97,9 +97,9 @@ def residuals(target: Array, predicted: Array, name: str) -> tuple[Figure, ...]:
 def _against(target: Array, predicted: Array, name: str) -> Figure:
     import numpy as np
 
-    drawing = Drawing(440.0, 340.0, f"Predicted against true {name}, {len(target)} rows")
+    drawing = Drawing(400.0, 320.0, f"Predicted against true {name}, {len(target)} rows")
     both = [float(target.min()), float(target.max()), float(predicted.min()), float(predicted.max())]
-    x, y = Numbers.over(both, 66, 428), Numbers.over(both, 340 - 52, 26)
+    x, y = Numbers.over(both, 62, 390), Numbers.over(both, 320 - 48, 26)
     frame(drawing, x, y, f"true {name}", f"predicted {name}")
     shown = np.linspace(0, len(target) - 1, min(len(target), _MOST_POINTS)).astype(np.int64)
     faint = "faint" if len(shown) > 300 else ""
@@ -115,11 +115,11 @@ def _against(target: Array, predicted: Array, name: str) -> Figure:
 def _errors(errors: Array, name: str) -> Figure:
     import numpy as np
 
-    drawing = Drawing(440.0, 340.0, f"Errors of predicted {name}, {len(errors)} rows")
+    drawing = Drawing(400.0, 320.0, f"Errors of predicted {name}, {len(errors)} rows")
     bins = min(max(10, int(np.sqrt(len(errors)))), 50)
     counts, edges = np.histogram(errors, bins=bins)
-    x = Numbers.over([float(edges[0]), float(edges[-1]), 0.0], 66, 428)
-    y = Numbers(0.0, float(counts.max()) * 1.06, 340 - 52, 26, whole=True)
+    x = Numbers.over([float(edges[0]), float(edges[-1]), 0.0], 62, 390)
+    y = Numbers(0.0, float(counts.max()) * 1.06, 320 - 48, 26, whole=True)
     frame(drawing, x, y, f"predicted − true {name}", "rows")
     for count, low, high in zip(counts.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         said = f"{wording.count(count, 'row')} from {low:.3g} to {high:.3g}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +9,11 @@ from dataclasses import dataclass
 from tuner import drivers, wording
 from tuner.evaluate import Verdict
 from tuner.home import Home
-from tuner.packaging import MANIFEST, folder_of
-from tuner.page import champion, rows, toml, trials
+from tuner.page import champion, record, rows, toml, trials
 from tuner.page.rows import Part
 from tuner.page.trials import Figure
 from tuner.report import Shown
 from tuner.trial import Result, State, Value
-from tuner.versions import versions
 
 BEST = 5  # trials whose learning curves are shown
 _MOST_FAILED = 50
@@ -101,7 +98,7 @@ def gather(shown: Shown, home: Home, top: int, test: bool) -> Page:
     verdict = shown.verdict
     shared, layered = wording.by_layer(_values(shown))
     failed = [r for r in shown.results if r.state in (State.FAILED, State.DIVERGED)]
-    versions_of, known = _versions(shown, home)
+    versions_of, known = record.versions_of(shown, home)
     return Page(
         title=shown.study.title or shown.search.study,
         label=shown.search.label,
@@ -115,7 +112,7 @@ def gather(shown: Shown, home: Home, top: int, test: bool) -> Page:
         values=tuple((name, wording.value(each)) for name, each in shared.items()),
         layers=tuple((name, tuple(map(wording.value, each))) for name, each in layered.items()),
         board=_board(shown, top),
-        history=trials.history(shown) if shown.results else None,
+        history=trials.history(shown),
         states=tuple(_marks(shown)),
         fronts=tuple(trials.fronts(shown)) if shown.front else (),
         importance=tuple(importance.items()),
@@ -128,8 +125,8 @@ def gather(shown: Shown, home: Home, top: int, test: bool) -> Page:
         regression=shown.search.data["task"] == "regression",
         failed=tuple(_failure(result) for result in failed[:_MOST_FAILED]),
         failed_left_out=max(len(failed) - _MOST_FAILED, 0),
-        study=toml.written(shown.search.document),
-        settings=tuple(_settings(shown)),
+        study=toml.written(record.document(shown, home)),
+        settings=tuple(record.settings(shown)),
         versions=tuple(known.items()),
         versions_of=versions_of,
         made=_when(time.time()),
@@ -147,7 +144,10 @@ def _lead(shown: Shown) -> Iterator[str]:
     ends = [result.ended for result in shown.results if result.ended is not None]
     begun, ended = _when(shown.search.created), _when(max(ends)) if ends else ""
     same_day = ended.partition(",")[0] == begun.partition(",")[0]
-    yield f"{begun} to {ended.rpartition(', ')[2] if same_day else ended}" if ended else f"begun {begun}"
+    if not ended:
+        yield f"begun {begun}"
+    else:
+        yield begun if ended == begun else f"{begun} to {ended.rpartition(', ')[2] if same_day else ended}"
 
 
 def _when(seconds: float) -> str:
@@ -265,26 +265,3 @@ def _failure(result: Result) -> tuple[int, str, str, str]:
     if not why and result.state is State.DIVERGED:
         why = f"loss or weights were no numbers any more after {wording.count(len(result.history), 'epoch')}"
     return result.trial.number, result.state.value, why, wording.values(result.trial.values)
-
-
-def _settings(shown: Shown) -> Iterator[tuple[str, str]]:
-    """What decides the trials, defaults included; the space is in the study's own words."""
-    yield "search.trials", str(shown.study.search.trials)
-    for key, value in shown.study.settings().items():
-        if value is not None and key.startswith(("objective.", "training.", "search.", "data.split.")):
-            yield key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    for result in shown.results:
-        if result.trial.number == shown.champion:
-            yield "the champion's own seed", str(result.trial.seed)
-            yield from ((f"the champion's {name}", said) for name, said in result.program.items() if name == "trainer")
-
-
-def _versions(shown: Shown, home: Home) -> tuple[str, dict[str, str]]:
-    """What made the champion, as its manifest says; without one, what is installed here."""
-    if shown.champion is not None:
-        path = folder_of(home.search(shown.search.label), shown.champion) / MANIFEST
-        try:
-            return "when the champion was packed", dict(json.loads(path.read_text(encoding="utf-8"))["versions"])
-        except (OSError, ValueError, KeyError):
-            pass
-    return "on the machine that wrote this page", versions()

@@ -32,9 +32,14 @@ class Figure:
     title: str = ""
 
 
-def history(shown: Shown) -> Figure:
-    """The score of every trial by its state, and the best complete one so far; those without a score below."""
+def history(shown: Shown) -> Figure | None:
+    """The score of every trial by its state, and the best complete one so far; those without a score below.
+
+    None where none has a score.
+    """
     scored = [result for result in shown.results if _finite(result.score)]
+    if not scored:
+        return None
     told = wording.states(shown.counts)
     low, high = _range(shown, scored)
     far = sum(not low <= (result.score or 0.0) <= high for result in scored)
