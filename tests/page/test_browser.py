@@ -147,6 +147,10 @@ def test_the_page_is_dark_where_the_reader_wants_it_and_whole_on_paper(look: Loo
     tall = "return [...document.querySelectorAll('.tall')].map(each => getComputedStyle(each).maxHeight)"
     assert set(look("classes").execute_script(tall)) != {"none"}
     assert set(look("classes", media="print").execute_script(tall)) == {"none"}
+    boxes = "return [...document.querySelectorAll('#leaderboard .scroll, #validation-mistakes .scroll')]"
+    cut = f"{boxes}.some(each => each.scrollWidth > each.clientWidth + 1)"
+    assert look("classes", 720).execute_script(cut)
+    assert not look("classes", 720, media="print").execute_script(cut), "on paper nothing can be scrolled"
 
 
 def test_texts_from_data_are_shown_as_texts(look: Look, page: Written) -> None:
