@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from tests.contracts.life import EPOCHS, diabetes
 from tuner.drivers.mirror import Mirror, Outcome
 from tuner.drivers.sampling import Random
-from tuner.trial import Objective, Result, State, Trial
+from tuner.trial import PARAMS, Aim, Objective, Result, State, Trial
 
 OBJECTIVE = Objective("val_loss", "minimize")
 TRIAL = Trial(0, {}, seed=0, last_epoch=4)
@@ -83,6 +83,52 @@ def test_what_trials_have_together_is_drawn_jointly_and_only_what_the_proposal_h
     each = [{f"{name}_{n}" for name in ("units", "activation", "dropout")} for n in range(1, layers + 1)]
     always = {"layers", "initializer", "optimizer", "learning_rate"} | each[0]
     assert sampler.jointly == [always, *each[1:]]
+
+
+class Looks(optuna.samplers.RandomSampler):  # type: ignore[misc]
+    """Notes which places it sees, and draws nothing jointly."""
+
+    def sample_relative(self, study: Any, trial: Any, search_space: Mapping[str, Any]) -> dict[str, Any]:
+        self.seen = [each.number for each in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
+        return {}
+
+
+@pytest.mark.parametrize("rebuilt", [True, False])
+@pytest.mark.parametrize(("goal", "best"), [("maximize", [4, 5, 6]), ("minimize", [1, 2, 3])])
+def test_of_a_long_search_a_sampler_sees_the_latest_and_the_best(
+    goal: str, best: list[int], rebuilt: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuner.drivers.mirror._LATEST", 6)
+    monkeypatch.setattr("tuner.drivers.mirror._BEST", 3)
+    space, objective = diabetes("tpe", "none").space, Objective("val_loss", goal)
+    mirror, draws = Mirror(space, objective, "none", EPOCHS, learns=True), Random(space, 0)
+    trials = [next(draws.candidates(number)) for number in range(20)]
+    for place, values in enumerate(trials, start=1):
+        outcome = Outcome(float(place) if place < 7 else 3.5)
+        if rebuilt:
+            mirror.put_back(values, outcome, {})
+        else:
+            mirror.leave(mirror.enter(values), outcome)
+        sampler = Looks(seed=0)
+        mirror.draw(sampler)
+        assert sampler.seen[-6:] == list(range(1, place + 1))[-6:]
+    assert sampler.seen == [*best, *range(15, 21)]
+    assert mirror.places == 21
+
+
+def test_with_several_objectives_a_sampler_sees_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuner.drivers.mirror._LATEST", 6)
+    space, objective = (
+        diabetes("tpe", "none").space,
+        Objective("val_loss", "minimize", further=(Aim(PARAMS, "minimize"),)),
+    )
+    mirror, draws = Mirror(space, objective, "none", EPOCHS, learns=True), Random(space, 0)
+    trials = [next(draws.candidates(number)) for number in range(20)]
+    for values in trials:
+        mirror.leave(mirror.enter(values), Outcome(1.0, further=(2.0,)))
+    sampler = Looks(seed=0)
+    mirror.draw(sampler)
+    assert sampler.seen == list(range(1, 21))
 
 
 def test_what_a_sampler_leaves_out_of_a_group_is_drawn_alone_and_the_group_once() -> None:
