@@ -170,7 +170,7 @@ class XlaStack:
         rows = self._plan.rows.train
         found = {}
         for key, tenant in self._tenants.items():
-            loss, second = (float(each) / rows for each in sums[:, tenant.place])
+            loss, second = (float(each) / rows for each in sums[:, tenant.place].sum(1))
             now = readings.train(self._split, loss, second)
             now |= readings.validation(self._split, self._predicted[tenant.place], self._objectives)
             found[key] = Epoch(now, all(map(_finite, self._own(tenant))))

@@ -209,14 +209,14 @@ class Network:
         Kernels may `take` their steps on the way, while their gradients are in the processor's cache.
         """
         of = ByLayer({**constants, **weights})
-        found: Weights = {
-            "kernel": tf.matmul(last, error, transpose_a=True),
-            "shift": tf.reduce_sum(error, 1),
-        }
-        biases, gammas, betas, alphas = [], [], [], []
         # A sum over rows would be fused with all that makes a delta and make it again, by column: 0.08 of an epoch.
         # A product reads what is there; one of a single row would be fused like a sum.
         ones = tf.broadcast_to(tf.transpose(seen, [0, 2, 1]), [self.bucket.lanes, 2, self.bucket.batch])
+        found: Weights = {
+            "kernel": tf.matmul(last, error, transpose_a=True),
+            "shift": tf.matmul(ones, error)[:, 0],
+        }
+        biases, gammas, betas, alphas = [], [], [], []
         # Without a hidden layer nothing is there to go back to.
         back = tf.matmul(error, weights["kernel"], transpose_b=True) if layers else error
         for index in reversed(range(self.bucket.depth)):

@@ -6,6 +6,9 @@ at each turn; a kernel takes its step as soon as the layer before it has its err
 the cache and its weights need no copy (see `updates.nothing`), which is 0.88 of the time. Slices of single layers and
 coefficients, four operations each, were 0.3 of the graph; now each tensor is taken apart once, and tracing takes 0.65
 of the time.
+
+What counts for a first call is how many loops XLA makes, nearly whatever is in them: 12 ms each. A loss with the
+classes in front of the rows has half the code, and takes as long.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from tuner.trainers.stacked.coefficients import Formula
 from tuner.trainers.stacked.losses import losses, predictions
 from tuner.trainers.stacked.network import Network, Weights
 from tuner.trainers.stacked.plan import Bucket, Rows, Traits, described
-from tuner.trainers.stacked.updates import FLAGS, Terms, Updates, clipped, nothing
+from tuner.trainers.stacked.updates import Terms, Updates, clipped, nothing
 from tuner.tunables import CLIPPING
 
 Tensor: TypeAlias = Any
@@ -73,6 +76,11 @@ class Program:
         return -(-self.rows.train // smallest)
 
     @property
+    def even(self) -> bool:
+        """Whether every batch is full: then which rows are there is no question, and costs no loops."""
+        return self.bucket.size == self.bucket.batch and self.rows.train % self.bucket.size == 0
+
+    @property
     def digest(self) -> str:
         """A name that only equal programs have."""
         return digest(described(self.rows, self.traits, self.bucket))
@@ -99,7 +107,8 @@ class Program:
         `order` has the row numbers of each step, int32 (S, most_steps, B), `tables` the coefficients, `keys` the keys
         of dropout by layer, which meet in `places`, uint32 (1, B, U); `steps` of them are taken, with `size` rows each
         but the last. Gives the weights, slots and moving statistics after it, the sums of the plain loss and of the
-        second metric over the train rows (2, S), and the predictions for the validation rows (S, rows, C).
+        second metric over the train rows, by place in the batch (2, S, B), and the predictions for the validation rows
+        (S, rows, C).
         """
         lanes, batch, network = self.bucket.lanes, self.bucket.batch, self.network
 
@@ -107,7 +116,7 @@ class Program:
             chosen = tf.reshape(tf.slice(order, [0, at, 0], [lanes, 1, batch]), [lanes, batch])
             table = tf.reshape(tf.slice(tables, [0, at, 0], [lanes, 1, len(Formula)]), [lanes, len(Formula)])
             key = tf.reshape(tf.slice(keys, [0, at, 0], [lanes, 1, keys.shape[2]]), [lanes, keys.shape[2], 1, 1])
-            count = tf.minimum(size, self.rows.train - at * size)
+            count = batch if self.even else tf.minimum(size, self.rows.train - at * size)
             seen = tf.cast(tf.range(batch) < count, tf.float32)[None, :]
             target = tf.gather(y, chosen)
             # A place beyond the batch holds zeros, not some row: what that gives must not be able to overflow.
@@ -119,15 +128,15 @@ class Program:
             error, loss, second = losses(self.rows, logits, target, smoothing, squared)
             share = self._shares(seen / tf.cast(count, tf.float32), target, constants, class_weights)
             error = error * share[..., None]
-            steps_of = _Steps(self.updates, weights, slots, _formula(table, constants))
+            steps_of = _Steps(self.updates, weights, slots, table, constants)
             limits = {name: constants[name] for name in CLIPPING if name in self.traits.switches}
             take = None if limits else steps_of.take
             gradients = network.backward(weights, constants, layers, last, error, seen[..., None], take)
             weights, slots = steps_of.all(gradients, limits)
-            sums = sums + tf.stack([tf.reduce_sum(loss * seen, 1), tf.reduce_sum(second * seen, 1)])
+            sums = sums + tf.stack([loss * seen, second * seen])
             return at + 1, weights, slots, moving, sums
 
-        begin = (tf.constant(0), weights, slots, moving, tf.zeros([2, lanes]))
+        begin = (tf.constant(0), weights, slots, moving, tf.zeros([2, lanes, batch]))
         _, weights, slots, moving, sums = tf.while_loop(lambda at, *_: at < steps, step, begin)
         predicted = predictions(self.rows, network.logits(weights, moving, constants, x_validation))
         return weights, slots, moving, sums, predicted
@@ -141,16 +150,19 @@ class Program:
 
 
 class _Steps:
-    """A step of every weight. `formula` is what `Terms` has, by lane."""
+    """A step of every weight, by the coefficients of each lane, (S, columns of `Formula`)."""
 
-    def __init__(self, updates: Updates, weights: Weights, slots: dict[str, Weights], formula: Tensor) -> None:
-        self._updates, self._weights, self._slots, self._formula = updates, weights, slots, formula
+    def __init__(
+        self, updates: Updates, weights: Weights, slots: dict[str, Weights], table: Tensor, constants: Weights
+    ) -> None:
+        self._updates, self._weights, self._slots = updates, weights, slots
+        self._table, self._constants = table, constants
         self._new: dict[str, tuple[Tensor, tuple[Tensor, ...]]] = {}
 
     def take(self, name: str, gradient: Tensor, after: Tensor) -> Tensor:
         """See `network.Take`."""
         # Coefficients of its own, or the compiler would run through the weights of several layers in one loop.
-        terms = Terms.spread(self._formula + nothing(after)[:, None], len(gradient.shape))
+        terms = Terms.spread(self._table + nothing(after)[:, None], self._constants, len(gradient.shape))
         before = tuple(self._slots[slot][name] for slot in self._updates.slots)
         self._new[name] = self._updates.step(self._weights[name], before, gradient, terms)
         return self._new[name][0]
@@ -167,12 +179,6 @@ class _Steps:
             slot: {name: self._new[name][1][i] for name in self._weights} for i, slot in enumerate(self._updates.slots)
         }
         return {name: self._new[name][0] for name in self._weights}, kept
-
-
-def _formula(table: Tensor, constants: dict[str, Tensor]) -> Tensor:
-    """The coefficients of a step and the flags of each lane, (S, columns of `Formula` and `FLAGS`)."""
-    flags = tf.stack([constants[f"is_{name}"] for name in FLAGS], 1)
-    return tf.concat([table, tf.cast(flags, tf.float32)], 1)
 
 
 def at_rest(arguments: tuple[Any, ...]) -> tuple[Any, ...]:

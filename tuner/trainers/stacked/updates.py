@@ -113,14 +113,11 @@ class Terms:
     flags: dict[str, Tensor]
 
     @classmethod
-    def spread(cls, formula: Tensor, rank: int) -> Terms:
-        """For weights of that rank, from the coefficients and then the flags of each lane, (S, columns)."""
-        columns = tf.unstack(_spread(formula, rank), axis=1)
-        flags = columns[len(Formula) :]
-        return cls(
-            dict(zip(Formula, columns, strict=False)),
-            {name: tf.greater(each, 0.5) for name, each in zip(FLAGS, flags, strict=True)},
-        )
+    def spread(cls, table: Tensor, constants: dict[str, Tensor], rank: int) -> Terms:
+        """For weights of that rank, from the coefficients of each lane, (S, columns of `Formula`)."""
+        columns = tf.unstack(_spread(table, rank), axis=1)
+        flags = {name: _spread(constants[f"is_{name}"], rank) for name in FLAGS}
+        return cls(dict(zip(Formula, columns, strict=True)), flags)
 
 
 def nothing(after: Tensor) -> Tensor:
