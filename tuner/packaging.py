@@ -18,11 +18,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from tuner import evaluate, plots
+from tuner import evaluate
 from tuner.data.split import Split
 from tuner.errors import ExportError, TunerError
 from tuner.evaluate import Guesses, Verdict
 from tuner.metrics import Array, Task
+from tuner.plots import champions, searches
 from tuner.trainers.work import Work
 from tuner.trial import Objective, Result
 from tuner.versions import versions
@@ -132,7 +133,7 @@ def _rehearse() -> None:
 
     with TemporaryDirectory() as place:
         folder = Path(place)
-        plots.importance({"units": 1.0}, folder / "importance.png")
+        searches.importance({"units": 1.0}, folder / "importance.png")
         (folder / MODEL).touch()
         manifest = {"task": Task.REGRESSION.value, "classes": None, "columns": [{"name": "x"}]}
         (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
@@ -214,7 +215,7 @@ def _write(subject: Subject, result: Result, split: Split, network: keras.Model,
         "checksum": {MODEL: hashlib.sha256((unfinished / MODEL).read_bytes()).hexdigest()},
     }
     (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
-    plots.learning_curves(result, subject.work.objective, unfinished / CURVES)
+    champions.learning_curves(result, subject.work.objective, unfinished / CURVES)
     return settle(unfinished, folder)
 
 
@@ -308,17 +309,19 @@ def _draw(order: Order, split: Split, validation: Array, curves: Path, folder: P
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     objective: Objective = order.subject.work.objective
-    plots.optimisation_history(order.results, objective, folder / "optimisation-history.png")
-    plots.importance(order.importance, folder / "importance.png")
+    searches.optimisation_history(order.results, objective, folder / "optimisation-history.png")
+    searches.importance(order.importance, folder / "importance.png")
+    if objective.further:
+        searches.pareto_front(order.results, objective, folder / "pareto-front.png")
     shutil.copy2(curves, folder / CURVES)
     if split.task is Task.REGRESSION:
-        plots.residuals(split.y_validation, validation, split.target, folder / "residuals.png")
+        champions.residuals(split.y_validation, validation, split.target, folder / "residuals.png")
     else:
         classes = split.classes or ()
-        plots.confusion(split.y_validation, classes_of(validation), classes, folder / "confusion.png")
+        champions.confusion(split.y_validation, classes_of(validation), classes, folder / "confusion.png")
         if split.image is not None:
             images = split.x_validation.reshape(-1, *split.image)
-            plots.misclassified(images, split.y_validation, validation, classes, folder / "misclassified.png")
+            champions.misclassified(images, split.y_validation, validation, classes, folder / "misclassified.png")
     return folder
 
 

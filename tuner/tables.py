@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from statistics import fmean, stdev
 
-from tuner import plots, wording
+from tuner import table_picture, wording
 from tuner.errors import StudyError, listing, nearest
 from tuner.home import Home
 from tuner.metrics import METRICS, Task
@@ -151,7 +151,7 @@ def draw(table: Table, home: Home) -> Path:
     named = "-".join((*table.rows, *(("by", *table.columns) if table.columns else ()), table.metric))
     path = home.search(table.label) / "tables" / f"{named}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    plots.combinations(table, path)
+    table_picture.combinations(table, path)
     return path
 
 

@@ -41,6 +41,7 @@ def test_the_front_stands_first_and_the_champion_is_on_it(tmp_path: Path) -> Non
     (champion,) = (trial for trial in trials if trial["champion"])
     assert champion["pareto"]
     assert told["objective"]["further"] == [{"metric": "params", "goal": "minimize"}]
+    assert list((home / ".tuner/searches/small@1").rglob("plots/pareto-front.png"))
     table = tuner(home, "show", "small")
     assert "the Pareto front of val_f1 (maximize) and params (minimize)" in table
     assert f"{champion['objectives']['params']:,.0f}" in table

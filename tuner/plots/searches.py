@@ -1,0 +1,150 @@
+"""How a search went: the scores of its trials, its Pareto front where it has several objectives, and what mattered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.plots import drawing
+from tuner.trial import Aim, Objective, Result, State
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LOOKS: Mapping[State, tuple[str, str]] = {  # colour and marker
+    State.COMPLETE: (drawing.BLUE, "o"),
+    State.PRUNED: (drawing.ORANGE, "v"),
+    State.DIVERGED: (drawing.RED, "X"),
+    State.FAILED: (drawing.GREY, "s"),
+}
+
+
+_NUMBERED = 12  # trials of a front, so that their numbers can be read
+
+
+def optimisation_history(results: Sequence[Result], objective: Objective, path: Path) -> None:
+    """The score of every trial by its state, and the best complete one so far.
+
+    Trials without a score stand on the lower edge. Where a few scores are far worse than the rest, the axis leaves
+    them out and says so, as the others could not be told apart beside them.
+    """
+    with drawing.figure(path, 8, 4.5) as figure:
+        axes = figure.add_subplot()
+        axes.set_title("Optimisation history")
+        axes.set_xlabel("trial")
+        axes.set_ylabel(drawing.words(objective.metric))
+        scored = [r for r in results if r.score is not None and math.isfinite(r.score)]
+        for state, (colour, marker) in _LOOKS.items():
+            mine = [r for r in scored if r.state is state]
+            numbers, scores = [r.trial.number for r in mine], [r.score or 0.0 for r in mine]
+            fill = colour if state is State.COMPLETE else "none"
+            if mine:
+                label = f"{state.value} ({len(mine)})"
+                axes.scatter(numbers, scores, s=28, marker=marker, facecolors=fill, edgecolors=colour, label=label)
+        _draw_best(axes, scored, objective)
+        left_out = _keep_readable(axes, [r.score for r in scored if r.score is not None], objective)
+        _draw_scoreless(axes, [r for r in results if r not in scored])
+        drawing.whole_numbers(axes, [r.trial.number for r in results])
+        if not results:
+            drawing.say(axes, "no trial has ended")
+        if left_out:
+            axes.set_title(f"{left_out} far worse not shown", loc="right", fontsize=10, color=drawing.GREY)
+        drawing.legend_below(figure, axes)
+
+
+def _draw_best(axes: Axes, scored: Sequence[Result], objective: Objective) -> None:
+    steps: list[tuple[int, float]] = []
+    for result in sorted(scored, key=lambda r: r.trial.number):
+        better = result.score is not None and (not steps or objective.better(result.score, steps[-1][1]))
+        if result.state is State.COMPLETE and better and result.score is not None:
+            steps.append((result.trial.number, result.score))
+    if steps:
+        last = max(result.trial.number for result in scored)
+        numbers, scores = zip(*steps, (last, steps[-1][1]), strict=True)
+        axes.step(numbers, scores, where="post", color=drawing.GREEN, linewidth=2, label="best so far")
+
+
+def _keep_readable(axes: Axes, scores: Sequence[float], objective: Objective) -> int:
+    """Cuts the axis where a few scores would squeeze all others, and returns how many are left out."""
+    if len(scores) < 5:
+        return 0
+    ordered = sorted(scores, reverse=objective.goal == "maximize")
+    best, typical = ordered[0], ordered[int(0.75 * (len(ordered) - 1))]
+    reach = 2.5 * abs(typical - best)
+    if not 0 < reach < 0.5 * abs(ordered[-1] - best):
+        return 0
+    sign = -1 if objective.goal == "maximize" else 1
+    axes.set_ylim(*sorted((best - sign * 0.1 * reach, best + sign * reach)))
+    return sum(abs(score - best) > reach for score in scores)
+
+
+def _draw_scoreless(axes: Axes, results: Sequence[Result]) -> None:
+    for state, (colour, marker) in _LOOKS.items():
+        if numbers := [r.trial.number for r in results if r.state is state]:
+            axes.scatter(
+                numbers, [0.0] * len(numbers), s=28, marker=marker, color=colour, clip_on=False, zorder=3,
+                transform=axes.get_xaxis_transform(), label=f"{state.value}, no score ({len(numbers)})",
+            )  # fmt: skip
+
+
+def pareto_front(results: Sequence[Result], objective: Objective, path: Path) -> None:
+    """The first objective against each further one: all complete trials, and those that no other betters, by number."""
+    valued = {result.trial.number: values for result in results if (values := objective.values(result)) is not None}
+    front = [result.trial.number for result in objective.front(results)]
+    others = [number for number in valued if number not in front]
+    with drawing.figure(path, 5.2 * len(objective.further) + 0.8, 4.5) as figure:
+        figure.suptitle(f"Pareto front of {len(valued)} complete trials", x=0.02, ha="left", fontsize=13)
+        for place, aim in enumerate(objective.further, start=1):
+            axes = figure.add_subplot(1, len(objective.further), place)
+            axes.set_xlabel(_aimed(aim))
+            axes.set_ylabel(_aimed(objective.aims[0]))
+            if not valued:
+                drawing.say(axes, "no trial is complete")
+                continue
+            for label, numbers, fill in (("others", others, "none"), ("on the front", front, drawing.BLUE)):
+                x, y = [valued[n][place] for n in numbers], [valued[n][0] for n in numbers]
+                edge = drawing.GREY if fill == "none" else fill
+                axes.scatter(x, y, s=32, facecolors=fill, edgecolors=edge, label=f"{label} ({len(numbers)})")
+            _draw_front(axes, [(number, valued[number][place], valued[number][0]) for number in front], objective)
+            across = [values[place] for values in valued.values()]
+            if min(across) > 0 and max(across) > 20 * min(across):
+                axes.set_xscale("log")
+        drawing.legend_below(figure, figure.axes[0])
+
+
+def _aimed(aim: Aim) -> str:
+    """An objective as the label of an axis, with the way to go in place of its unit."""
+    return f"{drawing.words(aim.metric).partition(' (')[0]} ({'more' if aim.goal == 'maximize' else 'less'} is better)"
+
+
+def _draw_front(axes: Axes, front: Sequence[tuple[int, float, float]], objective: Objective) -> None:
+    """The numbers of its trials, and the line that they are on; of more than two objectives they are on none."""
+    for number, x, y in front[:_NUMBERED]:
+        axes.annotate(f"{number}", (x, y), xytext=(5, -11), textcoords="offset points", fontsize=9)
+    if len(objective.further) == 1:
+        ordered = sorted((x, y) for _, x, y in front)
+        axes.plot([x for x, _ in ordered], [y for _, y in ordered], color=drawing.BLUE, linewidth=1, alpha=0.6)
+
+
+def importance(shares: Mapping[str, float], path: Path) -> None:
+    """How much of the difference between scores each parameter explains, the most important on top."""
+    shown = sorted(((name, share) for name, share in shares.items() if math.isfinite(share)), key=lambda each: each[1])
+    left_out, shown = max(len(shown) - 20, 0), shown[-20:]
+    with drawing.figure(path, 8, 1.6 + 0.32 * max(len(shown), 2)) as figure:
+        axes = figure.add_subplot()
+        axes.set_title("Parameter importance")
+        if not shown:
+            drawing.say(axes, "too few trials to tell")
+            return
+        bars = axes.barh(
+            [drawing.short(name) for name, _ in shown], [share for _, share in shown], color=drawing.BLUE, height=0.65
+        )
+        axes.bar_label(bars, fmt="{:.2f}", padding=4, color=drawing.GREY)
+        axes.set_xlabel("importance (share of the difference in score)")
+        axes.margins(x=0.1)
+        axes.set_xlim(left=0)
+        axes.grid(axis="y", visible=False)
+        if left_out:
+            axes.set_title(f"{left_out} less important not shown", loc="right", fontsize=10, color=drawing.GREY)
