@@ -39,13 +39,16 @@ SPACE: dict[str, Any] = {
         {"if": {"optimizer": "sgd", "nesterov": True}, "then": {"learning_rate": {"min": 0.001}}},
     ],
 }  # fmt: skip
-# What a grid can list.
+# What a grid can list; of these the first 10,000 have two shapes of two layers, with all that goes with each.
 LISTED = {
-    "negative_slope": {**SPACE["negative_slope"], "step": 0.29},
-    "momentum": {**SPACE["momentum"], "step": 0.95},
+    "layers": {"choice": [1, 2, 4]},
+    "units": {**SPACE["units"], "int": [8, 136], "step": 128},
+    "initializer": {**SPACE["initializer"], "choice": ["he_normal", "he_uniform", "lecun_normal"]},
+    "negative_slope": {"choice": [0.1], "each": "layers", "when": {"activation": "leaky_relu"}},
+    "dropout": {**SPACE["dropout"], "step": 0.5},
+    "optimizer": {"choice": ["adam", "sgd"]},
+    "momentum": {"choice": [0.9], "when": {"optimizer": "sgd"}},
     "learning_rate": {"choice": [1e-4, 1e-3, 1e-2, 1e-1]},
-    # The last parameter changes fastest; of these, the first 10,000 have every number of layers.
-    "units": {**SPACE["units"], "int": [8, 72], "step": 64},
 }
 
 
