@@ -26,9 +26,9 @@ LIMIT = 512 * 2**20
 # Measured on programs of 5 and 10 layers: the first level compiles in 0.7 of the time of the usual third and runs as
 # fast; vectors of 512 bits run in 0.85 of the time of those of 256, where the machine has them. With loops that read
 # the same tensors made into one, ten layers compile in 0.75 of the time and run in 0.93.
-# What did not help: without fusion emitters two layers of 256 compile in 0.85 of the time and run 1.6 times as long, and
-# at level 0 in 0.65 and 3 times; fewer or more parts of code, and no expensive passes, change neither. XLA makes its
-# code on all cores as it is, whatever number of threads TensorFlow has.
+# What did not help: without fusion emitters two layers of 256 compile in 0.85 of the time and run 1.6 times as long; at
+# level 0 they compile in 0.65 of it and run 3 times as long; fewer or more parts of code, and no expensive passes,
+# change neither. XLA makes its code on all cores as it is, whatever number of threads TensorFlow has.
 _FLAGS = (
     "--xla_backend_optimization_level=1",
     "--xla_cpu_prefer_vector_width=512",
