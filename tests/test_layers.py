@@ -36,7 +36,7 @@ ROOMS: Mapping[str, str] = {
     "mlflow": "trackers models.pyfunc models.mlflow_model",
     "tensorflow": "models trainers",
     "keras": "models trainers packaging",
-    "sqlalchemy": "ledger trackers.store",
+    "sqlalchemy": "ledger trackers.store trackers.writing",
     "pydantic": "study sections entries strict",
     "pydantic_core": "study sections entries strict",
     "matplotlib": "plots table_picture",
