@@ -73,4 +73,5 @@ def test_one_that_has_died_is_replaced(order: Order, tmp_path: Path) -> None:
 def test_a_stop_is_seen_while_it_packs(order: Order, tmp_path: Path) -> None:
     with Packer(order.subject.work) as packer, pytest.raises(processes.Stopped, match="stopped"):
         packer.pack(order, tmp_path / "made", lambda: True)
+    packer._begins.join()  # it may have waited for Keras, and begins nothing any more
     assert not multiprocessing.active_children()
