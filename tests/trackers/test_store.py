@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 from tests.contracts.tracker import CLOSING, FATES, OPENING, result
 from tests.trackers.folder import Folder, record
 from tuner.trackers.mlflow import MlflowTracker, forget
-from tuner.trackers.store import connect
+from tuner.trackers.store import connect, preload
 
 # MLflow 3.17's own tables, under SQLAlchemy 2.1.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
@@ -101,6 +103,25 @@ def test_an_address_that_means_nothing(tmp_path: Path) -> None:
         time.sleep(0.01)
     assert "gopher" in tracker.offline
     assert tracker.close(0) == 0
+
+
+def test_what_fails_in_the_background_is_told_where_the_store_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    fallen: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", fallen.append)
+    monkeypatch.setattr("tuner.trackers.store._prepare", prepare)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    before = set(threading.enumerate())
+    preload(uri)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+    assert fallen == []
+    with pytest.raises(OSError, match="No space left"):
+        connect(uri, tmp_path / "artifacts")
 
 
 def test_the_store_is_made_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from tests.contracts.tracker import FATES, result
 from tests.trackers.folder import Folder, record
 from tuner.trackers.store import Store
+from tuner.trackers.writing import Calls, Rows, known
 
 # MLflow 3.17's own tables, under SQLAlchemy 2.1.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
@@ -55,7 +57,9 @@ def _rows(connection: sqlite3.Connection, store: Folder, table: str, names: dict
 def test_the_tables_are_as_mlflow_itself_fills_them(
     store: Folder, empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record(store, *TOLD)
+    with monkeypatch.context() as without:
+        without.setattr(Calls, "create", None)
+        record(store, *TOLD)
     other = Folder(tmp_path / "calls")
     other.folder.mkdir(parents=True)
     shutil.copy(empty_store, other.folder)
@@ -71,3 +75,45 @@ def test_the_tables_are_as_mlflow_itself_fills_them(
     }
     for table, found in theirs.items():
         assert ours[table] == found, table
+
+
+# As a later MLflow may have its tables.
+LATER = (
+    "ALTER TABLE runs ADD COLUMN owner VARCHAR(9) NOT NULL DEFAULT 'nobody'",
+    "ALTER TABLE latest_metrics ADD COLUMN unit VARCHAR(9)",
+    "ALTER TABLE metrics RENAME COLUMN is_nan TO absent",
+    "DROP TABLE params",
+    "UPDATE sqlite_master SET sql = replace(sql, 'start_time', 'owner TEXT NOT NULL, start_time') WHERE name = 'runs'",
+)
+
+
+def change(file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(statement)
+        connection.commit()
+
+
+@pytest.mark.parametrize("statement", LATER)
+def test_tables_are_known_by_their_columns(store: Folder, statement: str) -> None:
+    def asked() -> bool:
+        engine = create_engine(store.uri)
+        try:
+            return known(engine)
+        finally:
+            engine.dispose()
+
+    assert asked()
+    change(store.folder / "mlflow.db", statement)
+    assert not asked()
+
+
+def test_tables_that_are_not_known_are_left_to_mlflow(store: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(store.folder / "mlflow.db", LATER[0])
+    monkeypatch.setattr(Rows, "create", None)
+    record(store, *TOLD)
+    assert [store.child(each.trial.number).data.tags["tuner.state"] for each in TOLD] == [
+        each.state.value for each in TOLD
+    ]
+    with closing(sqlite3.connect(store.folder / "mlflow.db")) as connection:
+        assert set(connection.execute("SELECT owner FROM runs")) == {("nobody",)}

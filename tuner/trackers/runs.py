@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tuner.trackers import Closing, Opening, words
 from tuner.trackers.store import Store
-from tuner.trackers.writing import Calls, NewRun, Rows, Writer, log
+from tuner.trackers.writing import NewRun, log, writer
 from tuner.trial import Result, State
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ class Runs:
         self._client = store.client
         self._opening = opening
         self.experiment = self._open_experiment()
-        self._writer: Writer = (
-            Calls(store.client, self.experiment) if store.engine is None else Rows(store.engine, self.experiment)
-        )
+        self._writer = writer(store.client, store.engine, self.experiment)
         self.parent = self._open_parent()
         self.children = self._kept_children()
 

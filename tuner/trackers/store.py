@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -100,7 +101,8 @@ def preload(uri: str) -> None:
 
 
 def _preload(uri: str) -> None:
-    with _preparing:
+    # `connect` meets the same reason again and tells it: a traceback of the thread would fall into the live table.
+    with _preparing, suppress(Exception):
         _prepare()
         if (file := _sqlite_file(uri)) is not None:
             import mlflow.store.tracking.sqlalchemy_store  # noqa: F401

@@ -3,6 +3,9 @@
 A trial of fifty epochs costs 30 ms of CPU time by calls, six transactions and three objects a point, and 4 ms as rows:
 that is most of what a search costs beside its training. Both leave the same rows in every table, which is tested. A
 run is RUNNING until its files are there too, so that a kill in between is seen.
+
+The tables are MLflow's private matter, and a later MLflow may change them: rows are written only where they have the
+columns that are known here, and all else is left to the client.
 """
 
 from __future__ import annotations
@@ -20,6 +23,17 @@ if TYPE_CHECKING:
 
 # The limits of one batch, in mlflow.utils.validation.
 _MOST_ENTITIES, _MOST_PARAMS, _MOST_TAGS = 1000, 100, 100
+
+_POINT = "run_uuid key value timestamp step is_nan"
+# The tables of a run and all of their columns, as of MLflow 3.17.
+_COLUMNS: Mapping[str, str] = {
+    "runs": "run_uuid name source_type source_name entry_point_name user_id status start_time end_time deleted_time"
+    " source_version lifecycle_stage artifact_uri experiment_id",
+    "tags": "run_uuid key value",
+    "params": "run_uuid key value",
+    "metrics": _POINT,
+    "latest_metrics": _POINT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,26 @@ class Writer(Protocol):
     def end(self, run_id: str, status: str, ended: int) -> None:
         """Ends a run that was made here, in milliseconds since 1970."""
         ...
+
+
+def writer(client: MlflowClient, engine: Engine | None, experiment: Experiment) -> Writer:
+    """As rows where there is a database of our own whose tables are as they are known here, else by calls."""
+    return Calls(client, experiment) if engine is None or not known(engine) else Rows(engine, experiment)
+
+
+def known(engine: Engine) -> bool:
+    """Whether the tables of a run have the columns that `Rows` knows, and no others.
+
+    One more that must be filled would refuse each row; one more that may be empty would be empty, and is there because
+    MLflow reads it.
+    """
+    from sqlalchemy import inspect
+
+    tables = inspect(engine)
+    return all(
+        tables.has_table(table) and {column["name"] for column in tables.get_columns(table)} == set(columns.split())
+        for table, columns in _COLUMNS.items()
+    )
 
 
 class Calls(Writer):
