@@ -95,7 +95,7 @@ class Looks(optuna.samplers.RandomSampler):  # type: ignore[misc]
 
 @pytest.mark.parametrize("rebuilt", [True, False])
 @pytest.mark.parametrize(("goal", "best"), [("maximize", [4, 5, 6]), ("minimize", [1, 2, 3])])
-def test_of_a_long_search_a_sampler_sees_the_latest_and_the_best(
+def test_of_a_long_search_a_sampler_sees_the_latest_and_the_best_of_those_before(
     goal: str, best: list[int], rebuilt: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tuner.drivers.mirror._LATEST", 6)
@@ -104,7 +104,9 @@ def test_of_a_long_search_a_sampler_sees_the_latest_and_the_best(
     mirror, draws = Mirror(space, objective, "none", EPOCHS, learns=True), Random(space, 0)
     trials = [next(draws.candidates(number)) for number in range(20)]
     for place, values in enumerate(trials, start=1):
-        outcome = Outcome(float(place) if place < 7 else 3.5)
+        # The latest are better than all before.
+        latest = 0.0 if goal == "minimize" else 9.0
+        outcome = Outcome(float(place) if place < 7 else 3.5 if place < 15 else latest)
         if rebuilt:
             mirror.put_back(values, outcome, {})
         else:

@@ -28,8 +28,9 @@ from tuner.space import Parameter, Space
 from tuner.trial import Objective, Result, State, Value
 
 _NAME = "tuner"
-# How many trials a sampler sees: the latest, and the best of those before. TPE looks through all that it sees for each
-# layer, 0.6 s a proposal at 10,000 trials. It calls at most 25 of them good and weighs the others by how late they are.
+# How many trials a sampler sees: the latest, and the best of those before; where there are several objectives, all. TPE
+# looks through what it sees for each layer, 0.6 s a proposal at 10,000 trials. It calls at most 25 of them good and
+# weighs the others by how late they are.
 _LATEST, _BEST = 1000, 50
 _NO_MARKS: Mapping[str, Any] = MappingProxyType({})
 
@@ -274,12 +275,15 @@ class Mirror:
             self._scores.append((self._sign * outcome.score, place))
 
     def _seen(self) -> AbstractContextManager[None]:
-        """Shows a sampler what it needs of a long search: the latest places, and those of the best trials before."""
+        """Shows a sampler what it needs of a long search: the latest places, and those of the best trials before them.
+
+        All places where there are several objectives, of which none is the best.
+        """
         if self.places <= _LATEST or self._sign is None:
             return nullcontext()
         first = self.places - _LATEST
-        best = {place for _, place in nsmallest(_BEST, self._scores)}
-        return self._storage.only([*sorted(place for place in best if place < first), *range(first, self.places)])
+        best = nsmallest(_BEST, (scored for scored in self._scores if scored[1] < first))
+        return self._storage.only([*sorted(place for _, place in best), *range(first, self.places)])
 
     def _at(self, place: int) -> FrozenTrial:
         # Of a storage with one study; the study would make a list of all of them first.
