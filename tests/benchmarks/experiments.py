@@ -156,7 +156,9 @@ class Bench:
         with machine.folder() as root:
             found = machine.ask("expressible", {"trials": self.sizes.sampled}, root).answer
         for study, reasons in found.items():
-            self.say(f"  {study}: {reasons or 'none'}")
+            self.say(f"  {study}: {'no rows' if reasons is None else reasons or 'none'}")
+            if reasons is None:
+                continue
             yield Line(8, study, [100 * sum(reasons.values()) / self.sizes.sampled])
         if not found:
             yield Line(8, "every study")
