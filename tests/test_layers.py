@@ -21,7 +21,7 @@ LEVELS: Mapping[int, str] = {
     2: "study sections entries rule_entries defaults strict",
     3: "data models drivers trackers ledger",
     4: "trainers plots",
-    5: "watch search opening conclusion packaging evaluate table_picture export replay deletion report live tables"
+    5: "watch search opening conclusion packaging evaluate export replay deletion report live tables"
     " table_formats inferring looks drafting carrying spaces",
     6: "service page",
     7: "commands",
@@ -39,7 +39,7 @@ ROOMS: Mapping[str, str] = {
     "sqlalchemy": "ledger trackers.store trackers.writing",
     "pydantic": "study sections entries strict",
     "pydantic_core": "study sections entries strict",
-    "matplotlib": "plots table_picture",
+    "matplotlib": "plots",
     "click": "cli commands",
     "rich": "report cli live",
     "jinja2": "page",
@@ -48,7 +48,7 @@ ROOMS: Mapping[str, str] = {
 # Modules that every command imports, or that stand between a person and an error message.
 LIGHT = (
     "errors trial parameters rules counting space tunables metrics home study sections entries rule_entries defaults"
-    " strict wording evaluate plots.searches plots.champions table_picture cli"
+    " strict wording evaluate plots.searches plots.champions plots.comparisons cli"
 )
 HEAVY = {"numpy", "pandas", "sklearn", "scipy", "matplotlib", "tensorflow", "keras", "mlflow", "optuna", "sqlalchemy"}
 

@@ -16,9 +16,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from tuner import table_picture
-from tuner.plots import champions, drawing, searches
-from tuner.tables import Cell, Spread, Table
+from tuner.plots import champions, comparisons, drawing, searches
+from tuner.plots.comparisons import Comparison, Mark
 from tuner.trial import Aim, Objective, Result, State, Trial
 
 ACCURACY, LOSS = Objective("val_accuracy", "maximize"), Objective("val_loss", "minimize")
@@ -143,6 +142,25 @@ def test_the_front_is_told_from_the_others_and_has_their_numbers(draw: Draw) -> 
     assert [tuple(point) for point in axes.lines[0].get_xydata()] == front
 
 
+@pytest.mark.parametrize(
+    ("goal", "across", "reached"),
+    [
+        ("maximize", "minimize", {1: 1.0, 2: 3.0}),
+        ("maximize", "maximize", {1: 3.0, 2: 1.0}),
+        ("minimize", "minimize", {1: 3.0, 2: 1.0}),
+        ("minimize", "maximize", {1: 1.0, 2: 3.0}),
+    ],
+)
+def test_the_edge_of_a_front_promises_nothing_that_no_trial_reached(
+    draw: Draw, goal: str, across: str, reached: dict[int, float]
+) -> None:
+    """Between two trials it is at the level of the one that is good enough across."""
+    objective = Objective("val_accuracy", goal, further=(Aim("val_loss", across),))
+    (edge,) = draw(searches.pareto_front, [several(n, y, n) for n, y in reached.items()], objective).axes[0].lines
+    x, y = edge.get_path().interpolated(4).vertices.T
+    assert set(y[(x > 1) & (x < 2)]) == {reached[1] if across == "minimize" else reached[2]}
+
+
 def test_each_further_objective_has_its_picture_of_the_front(draw: Draw) -> None:
     results = [several(0, 0.9, 100.0, 0.4), several(1, 0.8, 110.0, 0.3), several(2, 0.8, 120.0, 0.5)]
     figure = draw(searches.pareto_front, results, THREE)
@@ -162,6 +180,8 @@ def test_importance_puts_the_most_important_on_top(draw: Draw) -> None:
     figure = draw(searches.importance, {"units": 0.2, "optimizer": 0.7, "momentum": 0.1, "odd": math.nan})
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["momentum", "units", "optimizer"]
     assert texts(figure) == ["0.10", "0.20", "0.70"]
+    assert "sets the best trials apart" in figure.axes[0].get_xlabel()
+    assert "PED-ANOVA" in figure.axes[0].get_xlabel()
 
 
 def test_importance_of_many_keeps_the_first_twenty(draw: Draw) -> None:
@@ -297,18 +317,35 @@ assert "matplotlib.pyplot" not in sys.modules
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_table_shows_the_good_scores_to_the_ends_of_their_spread_and_tells_the_others(draw: Draw) -> None:
-    validation = [Spread(0.90, 0.03), Spread(0.89, 0.01), Spread(0.88, 0.01), Spread(0.87, 0.01), Spread(0.10, 0.0)]
-    lines = tuple((f"row {place}", place == 3) for place in range(5))
-    cells = {
-        (line, ()): Cell(Spread(score.mean - 0.002), score, Spread(2.0), 3, {})
-        for line, score in zip(lines, validation, strict=True)
+def compared(*validation: tuple[float, float | None], **more: Any) -> Comparison:
+    """A line for each score; on train rows it is 0.002 worse."""
+    marks = {
+        (place, 0): Mark((mean - 0.002, None), (mean, deviation), (2.0, None))
+        for place, (mean, deviation) in enumerate(validation)
     }
-    made = Table("a@1", "A", "accuracy", "maximize", "last", ("name", "batch_norm"), (), lines, ((),), cells)
-    figure = draw(table_picture.combinations, made)
+    lines = [f"row {place}" for place in range(len(validation))]
+    return Comparison("accuracy", "maximize", ("name",), lines, ("",), marks, **more)
+
+
+def test_a_table_shows_the_good_scores_to_the_ends_of_their_spread_and_tells_the_others(draw: Draw) -> None:
+    made = compared((0.90, 0.03), (0.89, 0.01), (0.88, 0.01), (0.87, 0.01), (0.10, 0.0))
+    figure = draw(comparisons.combinations, made)
     low, high = figure.axes[0].get_xlim()
     assert 0.5 < low < 0.86
     assert high > 0.93
     assert texts(figure) == ["◃ 0.098", "◂ 0.1"]
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert names[2:4] == ["row 2", "row 3, batch_norm"]
+    assert names == [f"row {place}" for place in range(5)]
+    assert [axes.get_title(loc=side) for axes, side in zip(figure.axes, ("left", "right"), strict=True)] == ["", ""]
+
+
+def test_a_table_tells_what_is_not_in_it(draw: Draw) -> None:
+    figure = draw(comparisons.combinations, compared((0.9, None), left_out=4, not_counted="1 pruned · 2 diverged"))
+    assert figure.axes[0].get_title(loc="left") == "not counted: 1 pruned · 2 diverged"
+    assert figure.axes[1].get_title(loc="right") == "4 worse not shown"
+
+
+def test_the_words_of_a_table_stay_in_its_picture(draw: Draw) -> None:
+    made = replace(compared((0.9, None)), by=[f"parameter_{n}" for n in range(23)], lines=["very " * 50])
+    figure = draw(comparisons.combinations, made)
+    assert figure.get_tightbbox().x1 <= figure.get_size_inches()[0] + 0.01

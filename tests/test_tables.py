@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import html
 import io
 import re
@@ -15,11 +16,14 @@ import pytest
 from matplotlib.image import imread
 
 from tuner import table_formats, tables
-from tuner.errors import LedgerError, StudyError
+from tuner.errors import ExportError, LedgerError, StudyError
 from tuner.home import Home
 from tuner.ledger import Ledger, own
+from tuner.plots import comparisons
+from tuner.plots.comparisons import Comparison
 from tuner.tables import Spread, table
 from tuner.trial import Batch, Result, State, Trial, Value
+from tuner.tunables import TUNABLES
 
 DOCUMENT = {
     "title": "A grid",
@@ -94,6 +98,28 @@ def test_columns_make_a_block_for_each_value(home: Home) -> None:
     assert lines[1].split() == ["linear", "0.6500", "0.6000", "2.0", "1", "—", "—", "—", "—"]
 
 
+def test_a_block_is_as_wide_as_its_name(tmp_path: Path) -> None:
+    both = [(i, a) for i in ("he_normal", "zeros") for a in ("relu", "linear")]
+    trials = [completed(n, {"initializer": i, "activation": a, "layers": 1}, 0.5) for n, (i, a) in enumerate(both)]
+    found = table(searched(Home(tmp_path), trials), "grid", ["layers"], ["initializer", "activation"])
+    over, names, line = table_formats.text(found).splitlines()[2:]
+    heads = [f"initializer {i}, activation {a}" for i in ("zeros", "he_normal") for a in ("relu", "linear")]
+    assert re.split("  +", over.strip()) == heads
+    ends = [each.end() for each in re.finditer("trials", names)]
+    assert [over.index(head) + len(head) for head in heads] == ends
+    assert [line[end - 2 : end] for end in ends] == [" 1"] * 4
+
+
+def test_a_parameter_whose_word_is_default_says_what_that_is(tmp_path: Path) -> None:
+    space = {"space": {"loss": {"choice": ["default", "mse"]}}}
+    trials = [completed(i, {"loss": loss}, 0.5) for i, loss in enumerate(("default", "mse"))]
+    found = table(searched(Home(tmp_path), trials, **space), "grid", ["loss"])
+    assert [found.spelled(found.rows, line) for line in found.lines] == [("default (log loss)",), ("mse",)]
+    assert [line.partition(",")[0] for line in table_formats.comma_separated(found).splitlines()] == [
+        "loss", "default", "mse"
+    ]  # fmt: skip
+
+
 def test_per_layer_parameters_stand_on_one_line_in_the_order_of_their_sizes(tmp_path: Path) -> None:
     values = [{"units_1": 64, "units_2": 8}, {"units_1": 8, "units_2": 16}, {"units_1": 32}, {"beta_1": 0.9}]
     home = searched(Home(tmp_path), [completed(i, each, 0.5) for i, each in enumerate(values)])
@@ -146,10 +172,26 @@ def test_csv_has_the_numbers_as_they_are(home: Home) -> None:
         csv.DictReader(io.StringIO(table_formats.comma_separated(table(home, "grid", ["activation"], ["batch_norm"]))))
     )
     assert [row["activation"] for row in rows] == ["relu", "linear"]
-    assert float(rows[0]["batch_norm no: validation"]) == pytest.approx((0.8 + 0.9 + 0.25) / 3, abs=1e-15)
-    assert float(rows[0]["batch_norm no: seconds spread"]) == pytest.approx(2.5166, abs=1e-3)
-    assert rows[0]["batch_norm no: trials"] == "3"
-    assert (rows[1]["batch_norm yes: validation"], rows[1]["batch_norm yes: trials"]) == ("", "0")
+    assert float(rows[0]["batch_norm false: validation"]) == pytest.approx((0.8 + 0.9 + 0.25) / 3, abs=1e-15)
+    assert float(rows[0]["batch_norm false: seconds spread"]) == pytest.approx(2.5166, abs=1e-3)
+    assert rows[0]["batch_norm false: trials"] == "3"
+    assert (rows[1]["batch_norm true: validation"], rows[1]["batch_norm true: trials"]) == ("", "0")
+
+
+def test_csv_has_settings_as_they_are_and_every_trial(tmp_path: Path) -> None:
+    tried = {"learning_rate": 0.00123456, "batch_norm": True, "units_1": 16, "units_2": 8}
+    done = completed(0, tried, 0.5)
+    others = [
+        Result(Trial(n, tried, 0, 3), state, history=done.history)
+        for n, state in enumerate((State.DIVERGED, State.FAILED, State.DIVERGED), start=1)
+    ]
+    elsewhere = Result(Trial(4, {"learning_rate": 0.1}, 0, 3), State.PRUNED, 0.5, 2, done.history)
+    names = ["learning_rate", "batch_norm", "units"]
+    found = table(searched(Home(tmp_path), [done, *others, elsewhere]), "grid", names)
+    rows = list(csv.DictReader(io.StringIO(table_formats.comma_separated(found))))
+    assert [[row[name] for name in names] for row in rows] == [["0.00123456", "true", "16 8"], ["0.1", "", ""]]
+    counts = [[int(row[name]) for name in ("trials", "pruned", "diverged", "failed")] for row in rows]
+    assert counts == [[1, 0, 2, 1], [0, 1, 0, 0]]
 
 
 def test_markdown_and_html_have_the_cells_of_the_text(home: Home) -> None:
@@ -174,6 +216,14 @@ def test_a_table_has_rows(home: Home) -> None:
         (["actvation"], [], None, r"no parameter 'actvation'. Did you mean 'activation'\? It has layers, units, "),
         (["activation"], ["activation"], None, "'activation' is given twice; leave one out"),
         (["activation"], [], "acuracy", r"no metric 'acuracy'. Did you mean 'accuracy'\? It has loss, accuracy"),
+        (["activation"], [], "rmse", r"no metric 'rmse'. It has loss, accuracy"),
+        (
+            ["activation"],
+            [],
+            "val_f1",
+            r"no f1, which is computed only where the study asks for it. It has loss, accuracy. Choose one of these, "
+            r'or search again with metric = "val_f1" under \[objective\]$',
+        ),
     ],
 )
 def test_what_a_search_does_not_have(
@@ -196,3 +246,49 @@ def test_the_picture_is_one_of_the_search_that_no_ending_replaces(home: Home, co
     path = tables.draw(table(home, "grid", ["initializer", "activation"], columns), home)
     assert path.parent == home.search("grid@1") / "tables"
     assert (imread(path)[..., :3] < 0.5).any()
+
+
+def test_a_line_in_words_says_what_is_on(home: Home) -> None:
+    def told(*rows: str) -> list[str]:
+        found = table(home, "grid", rows)
+        return [found.named(line) for line in found.lines]
+
+    assert told("initializer", "batch_norm") == ["zeros", "he_normal", "he_normal, batch_norm"]
+    assert told("batch_norm") == ["no batch_norm", "batch_norm"]
+
+
+def test_a_picture_says_which_trials_are_not_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = [Result(Trial(n, {"activation": "linear"}, 0, 3), State.DIVERGED) for n in (1, 2)]
+    home = searched(Home(tmp_path), [completed(0, {"activation": "relu"}, 0.5), *broken])
+    given: list[Comparison] = []
+    monkeypatch.setattr(comparisons, "combinations", lambda made, path: given.append(made))
+    tables.draw(table(home, "grid", ["activation"]), home)
+    assert given[0].lines == ["relu", "linear (2 diverged)"]
+    assert given[0].not_counted == "2 diverged"
+    assert {place: mark.validation for place, mark in given[0].marks.items()} == {(0, 0): (0.5, None), (1, 0): None}
+
+
+def test_a_picture_of_all_parameters_has_a_name_that_a_file_can_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparisons, "combinations", lambda _, path: path.touch())
+    names = list(TUNABLES)
+    assert len("-".join(names)) > 255
+    home = searched(Home(tmp_path), [completed(0, dict.fromkeys(names, 1), 0.5)])
+
+    def drawn(*rows: str) -> str:
+        return tables.draw(table(home, "grid", rows), home).name
+
+    first = drawn(*names)
+    assert drawn(*names) == first
+    assert len({first, drawn(*names[:-1]), drawn(*reversed(names))}) == 3
+
+
+def test_a_picture_that_cannot_be_written_is_told_in_a_line(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(comparisons, "combinations", full)
+    told = r"^\.tuner/searches/grid@1/tables/activation-accuracy\.png: the picture cannot be written \(No space left"
+    with pytest.raises(ExportError, match=told):
+        tables.draw(table(home, "grid", ["activation"]), home)

@@ -54,6 +54,11 @@ def test_a_value(value: bool | int | float, shown: str) -> None:
     assert wording.value(value) == shown
 
 
+def test_the_default_loss_is_told_with_what_it_is() -> None:
+    assert wording.values({"loss": "default", "units_1": 8}) == "loss default (log loss) · units 8"
+    assert [wording.parameter("loss", "mse"), wording.parameter("dropout", 0.10000001)] == ["mse", "0.1"]
+
+
 def test_values_on_a_line() -> None:
     given = {"layers": 3, "units_1": 64, "dropout_1": 0.1, "units_2": 32, "units_3": 8, "batch_norm": True}
     assert wording.values(given) == "layers 3 · batch_norm yes · units 64-32-8 · dropout 0.1"

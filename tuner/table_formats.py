@@ -8,16 +8,18 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 
 from tuner import wording
-from tuner.tables import Cell, Combination, Spread, Table
+from tuner.tables import Cell, Combination, Setting, Spread, Table
+from tuner.trial import State
 
 _SCORES = ("train", "validation", "seconds", "trials")
+_OTHERS = tuple(state for state in State if state is not State.COMPLETE)
 
 
 def text(table: Table) -> str:
     """Columns below their names, under a line that says what is in them."""
     names = [*table.rows, *_SCORES * len(table.blocks)]
     lines = [_line(table, line) for line in table.lines]
-    widths = [max(map(len, column)) for column in zip(names, *lines, strict=True)]
+    widths = _widths(table, [names, *lines])
     made = [caption(table), ""]
     if table.columns:
         made.append(_over(table, widths))
@@ -32,7 +34,8 @@ def text(table: Table) -> str:
 
 def markdown(table: Table) -> str:
     """A table with a bar between cells; blocks are told apart by the names of their columns."""
-    names = [*table.rows, *(f"{_named(table, block)}{name}" for block in table.blocks for name in _SCORES)]
+    heads = [f"{head}: " if (head := table.headed(block)) else "" for block in table.blocks]
+    names = [*table.rows, *(f"{head}{name}" for head in heads for name in _SCORES)]
     rules = [*("---" for _ in table.rows), *("---:" for _ in names[len(table.rows) :])]
     lines = [names, rules, *(_line(table, line) for line in table.lines)]
     body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in lines]
@@ -42,9 +45,7 @@ def markdown(table: Table) -> str:
 def page(table: Table) -> str:
     """A whole HTML page with nothing but the table."""
     head = [f"<th>{html.escape(name)}</th>" for name in (*table.rows, *_SCORES * len(table.blocks))]
-    over = [
-        f'<th colspan="{len(_SCORES)}">{html.escape(_named(table, block).rstrip(": "))}</th>' for block in table.blocks
-    ]
+    over = [f'<th colspan="{len(_SCORES)}">{html.escape(table.headed(block))}</th>' for block in table.blocks]
     rows = [
         "".join(f"<td>{html.escape(cell)}</td>" for cell in _line(table, line)) for line in table.lines
     ]  # fmt: skip
@@ -59,19 +60,22 @@ def page(table: Table) -> str:
 
 
 def comma_separated(table: Table) -> str:
-    """Numbers as they are, for other programs: a mean and its spread in columns of their own."""
+    """Everything as it is, for other programs: a mean and its spread in columns of their own, and so is how many trials
+    completed, were pruned, diverged and failed. Settings as a study file has them, those of layers with spaces between;
+    an empty cell where there is nothing.
+    """
     names = [*table.rows]
     for block in table.blocks:
-        start = _named(table, block)
-        for score in _SCORES[:3]:
-            names += [f"{start}{score}", f"{start}{score} spread"]
-        names.append(f"{start}trials")
+        pairs = zip(table.columns, map(_as_it_is, block), strict=True)
+        head = f"{', '.join(map(' '.join, pairs))}: " if block else ""
+        names += [f"{head}{score}{what}" for score in _SCORES[:3] for what in ("", " spread")]
+        names += [f"{head}{count}" for count in ("trials", *_OTHERS)]
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(names)
     for line in table.lines:
         found = [table.cells.get((line, block)) for block in table.blocks]
-        writer.writerow([*table.spelled(table.rows, line), *(part for cell in found for part in _numbers(cell))])
+        writer.writerow([*map(_as_it_is, line), *(part for cell in found for part in _numbers(cell))])
     return stream.getvalue()
 
 
@@ -118,26 +122,40 @@ def _spread(found: Spread | None, spelled: Callable[[float], str]) -> str:
 
 def _numbers(cell: Cell | None) -> Sequence[float | int | str]:
     if cell is None:
-        return ("",) * 6 + (0,)
+        return ("",) * 6 + (0,) * (1 + len(_OTHERS))
     found: list[float | int | str] = []
     for spread in (cell.train, cell.validation, cell.seconds):
         deviation = None if spread is None else spread.deviation
         found += ["" if spread is None else spread.mean, "" if deviation is None else deviation]
-    return [*found, cell.trials]
+    return [*found, cell.trials, *(cell.others.get(state, 0) for state in _OTHERS)]
 
 
-def _named(table: Table, block: Combination) -> str:
-    """`batch_norm yes: `, or nothing where there is only one block."""
-    pairs = zip(table.columns, table.spelled(table.columns, block), strict=True)
-    named = ", ".join(f"{name} {value}" for name, value in pairs)
-    return f"{named}: " if named else ""
+def _as_it_is(setting: Setting) -> str:
+    if isinstance(setting, tuple):
+        return " ".join(map(_as_it_is, setting))
+    if isinstance(setting, bool):
+        return "true" if setting else "false"
+    return "" if setting is None else str(setting)
+
+
+def _widths(table: Table, lines: Sequence[Sequence[str]]) -> list[int]:
+    """Of the columns: as wide as what is in them, and all of a block at least as wide as its name."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for place, block in enumerate(table.blocks):
+        first = len(table.rows) + place * len(_SCORES)
+        widths[first] += max(len(table.headed(block)) - _together(widths[first:][: len(_SCORES)]), 0)
+    return widths
+
+
+def _together(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
 
 
 def _over(table: Table, widths: Sequence[int]) -> str:
     """The line above the names of the columns: which block they belong to."""
     first = len(table.rows)
-    made = " " * (sum(widths[:first]) + 2 * (first - 1))
+    made = " " * _together(widths[:first])
     for place, block in enumerate(table.blocks):
         own = widths[first + place * len(_SCORES) :][: len(_SCORES)]
-        made += "  " + _named(table, block).rstrip(": ").rjust(sum(own) + 2 * (len(own) - 1))
+        made += "  " + table.headed(block).rjust(_together(own))
     return made.rstrip()

@@ -5,18 +5,22 @@ Read from the ledger alone. Only trials that completed count; the others are nam
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import NamedTuple
 
-from tuner import table_picture, wording
-from tuner.errors import StudyError, listing, nearest
+from tuner import wording
+from tuner.errors import ExportError, StudyError, listing, nearest
 from tuner.home import Home
 from tuner.metrics import METRICS, Task
 from tuner.parameters import Parameter
+from tuner.plots import comparisons
 from tuner.report import Shown, load_search
 from tuner.trial import Result, State, Value
 
@@ -24,9 +28,11 @@ from tuner.trial import Result, State, Value
 Setting = Value | tuple[Value, ...] | None
 Combination = tuple[Setting, ...]
 
+_MOST_DRAWN = 30  # lines
+_LONGEST_NAME = 80  # of a picture's file; a file system takes 255 bytes
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+
+class Spread(NamedTuple):
     """The mean of some trials, and their standard deviation where there are two or more."""
 
     mean: float
@@ -73,12 +79,16 @@ class Table:
         """The parameters of which two settings would be spelled alike when rounded."""
         named = zip((*self.rows, *self.columns), (*zip(*self.lines, strict=True), *zip(*self.blocks, strict=True)),
                     strict=True)  # fmt: skip
-        return frozenset(name for name, found in named if len({_spelled(s) for s in found}) < len(set(found)))
+        return frozenset(name for name, found in named if len({_spelled(name, s) for s in found}) < len(set(found)))
 
     def spelled(self, names: Sequence[str], combination: Combination) -> tuple[str, ...]:
         """The settings of a combination as a person reads them, one of each layer as 32-16-8."""
         pairs = zip(names, combination, strict=True)
-        return tuple(_exactly(setting) if name in self._alike else _spelled(setting) for name, setting in pairs)
+        return tuple(_exactly(setting) if name in self._alike else _spelled(name, setting) for name, setting in pairs)
+
+    def headed(self, block: Combination) -> str:
+        """A block in words, as `batch_norm yes`; nothing where it is the only one, of no parameter."""
+        return ", ".join(map(" ".join, zip(self.columns, self.spelled(self.columns, block), strict=True)))
 
     def named(self, line: Combination) -> str:
         """A line in words; what is on by its name, and what is off only where nothing else is said."""
@@ -100,11 +110,18 @@ class Table:
     @property
     def left_out(self) -> dict[State, int]:
         """How many trials did not complete, by state."""
-        counts = dict.fromkeys(State, 0)
-        for cell in self.cells.values():
-            for state, count in cell.others.items():
-                counts[state] += count
-        return {state: count for state, count in counts.items() if count}
+        return _added(self.cells.values())
+
+    def left_out_of(self, line: Combination) -> dict[State, int]:
+        """How many trials of a line did not complete, by state."""
+        return _added(cell for (each, _), cell in self.cells.items() if each == line)
+
+
+def _added(cells: Iterable[Cell]) -> dict[State, int]:
+    counts = Counter[State]()
+    for cell in cells:
+        counts.update(cell.others)
+    return dict(counts)
 
 
 def table(home: Home, name: str, rows: Sequence[str], columns: Sequence[str] = (), metric: str | None = None) -> Table:
@@ -121,7 +138,8 @@ def table(home: Home, name: str, rows: Sequence[str], columns: Sequence[str] = (
         raise StudyError(f"{label}: no trial has completed yet. Go on with: tuner search {shown.search.study}")
     if not rows:
         raise StudyError("--rows: expected the names of parameters, as layers,activation")
-    problems = [*_parameter_problems(shown, rows, columns), *_metric_problems(done, chosen, label)]
+    task, aims = Task(shown.search.data["task"]), shown.objective.aims
+    problems = [*_parameter_problems(shown, rows, columns), *_metric_problems(done, chosen, label, task)]
     if problems:
         raise StudyError(*problems)
     groups: dict[tuple[Combination, Combination], list[Result]] = {}
@@ -131,7 +149,6 @@ def table(home: Home, name: str, rows: Sequence[str], columns: Sequence[str] = (
         place = tuple(settings.get(each) for each in rows), tuple(settings.get(each) for each in columns)
         groups.setdefault(place, []).append(result)
     space = {parameter.name: parameter for parameter in shown.study.space.parameters}
-    task, aims = Task(shown.search.data["task"]), shown.objective.aims
     return Table(
         label=label,
         title=shown.study.title,
@@ -147,12 +164,52 @@ def table(home: Home, name: str, rows: Sequence[str], columns: Sequence[str] = (
 
 
 def draw(table: Table, home: Home) -> Path:
-    """Draws the table as a picture of its search, and says where. Those of the ending are made anew with each one."""
-    named = "-".join((*table.rows, *(("by", *table.columns) if table.columns else ()), table.metric))
-    path = home.search(table.label) / "tables" / f"{named}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table_picture.combinations(table, path)
+    """Draws the table as a picture of its search, and says where. Those of the ending are made anew with each one.
+
+    Of many lines the best are drawn. Raises ExportError where the file cannot be written.
+    """
+    path = home.search(table.label) / "tables" / f"{_file_name(table)}.png"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        comparisons.combinations(_compared(table), path)
+    except OSError as error:
+        place = path.relative_to(home.root)
+        raise ExportError(f"{place}: the picture cannot be written ({error.strerror or error})") from None
     return path
+
+
+def _file_name(table: Table) -> str:
+    """The parameters and the metric; where that is too long, the beginning of it and a digest of all of it."""
+    whole = "-".join((*table.rows, *(("by", *table.columns) if table.columns else ()), table.metric))
+    if len(whole) <= _LONGEST_NAME:
+        return whole
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    return f"{whole[: _LONGEST_NAME - 9]}-{digest}"
+
+
+def _compared(table: Table) -> comparisons.Comparison:
+    """What a picture shows of it: the best lines, beside whose names stands how many trials did not complete."""
+    lines = table.best(_MOST_DRAWN)
+    places = [(line, block) for line in range(len(lines)) for block in range(len(table.blocks))]
+    cells = {(line, block): table.cells.get((lines[line], table.blocks[block])) for line, block in places}
+    return comparisons.Comparison(
+        metric=table.metric,
+        goal=table.goal,
+        by=(*table.rows, *table.columns),
+        lines=[_with_others(table.named(line), table.left_out_of(line)) for line in lines],
+        blocks=[table.headed(block) for block in table.blocks],
+        marks={
+            place: comparisons.Mark(cell.train, cell.validation, cell.seconds)
+            for place, cell in cells.items()
+            if cell is not None
+        },
+        left_out=len(table.lines) - len(lines),
+        not_counted=wording.states(table.left_out),
+    )
+
+
+def _with_others(name: str, others: Mapping[State, int]) -> str:
+    return f"{name} ({wording.states(others)})" if others else name
 
 
 def _parameter_problems(shown: Shown, rows: Sequence[str], columns: Sequence[str]) -> Iterable[str]:
@@ -168,10 +225,18 @@ def _parameter_problems(shown: Shown, rows: Sequence[str], columns: Sequence[str
             yield f"{shown.search.label}: '{name}' is given twice; leave one out"
 
 
-def _metric_problems(done: Sequence[Result], metric: str, label: str) -> Iterable[str]:
+def _metric_problems(done: Sequence[Result], metric: str, label: str, task: Task) -> Iterable[str]:
     recorded = [name.removeprefix("val_") for name in done[0].history[-1] if name.startswith("val_")]
-    if metric not in recorded:
-        yield f"{label}: no metric '{metric}'.{nearest(metric, recorded)} It has {', '.join(recorded)}"
+    if metric in recorded:
+        return
+    has = f"It has {', '.join(recorded)}"
+    if metric in METRICS[task]:
+        yield (
+            f"{label}: no {metric}, which is computed only where the study asks for it. {has}. Choose one of these, or "
+            f'search again with metric = "val_{metric}" under [objective]'
+        )
+    else:
+        yield f"{label}: no metric '{metric}'.{nearest(metric, recorded)} {has}"
 
 
 def _cell(results: Sequence[Result], metric: str) -> Cell:
@@ -216,8 +281,8 @@ def _rank(value: Value | None, parameter: Parameter | None) -> tuple[int, float,
     return (1, float(value), "") if isinstance(value, int | float) else (2, 0.0, value)
 
 
-def _spelled(setting: Setting) -> str:
-    return "-".join("—" if value is None else wording.value(value) for value in _layers(setting))
+def _spelled(name: str, setting: Setting) -> str:
+    return "-".join("—" if value is None else wording.parameter(name, value) for value in _layers(setting))
 
 
 def _exactly(setting: Setting) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from tuner.trial import PARAMS, Result, State, Value
 from tuner.tunables import TUNABLES
 
+# What `default` is, where a parameter has that word. Only classes have a choice of losses.
+_DEFAULTS = {"loss": "log loss"}
+
 
 def score(value: float | None) -> str:
     """Four decimals from 0.1 on, one decimal from 1000 on, four significant digits below; an em dash for none."""
@@ -34,10 +37,16 @@ def value(given: Value) -> str:
     return f"{given:.3g}" if isinstance(given, float) else str(given)
 
 
+def parameter(name: str, given: Value) -> str:
+    """The value of a parameter; where it is the word `default`, with what that is: `default (log loss)`."""
+    told = value(given)
+    return f"{told} ({_DEFAULTS[name]})" if given == "default" and name in _DEFAULTS else told
+
+
 def values(given: Mapping[str, Value]) -> str:
     """All values on a line; those of one layer after the other are put together: `units 64-32-8`."""
     shared, layered = by_layer(given)
-    told = [f"{name} {value(each)}" for name, each in shared.items()]
+    told = [f"{name} {parameter(name, each)}" for name, each in shared.items()]
     return " · ".join([*told, *(f"{name} {'-'.join(map(value, each))}" for name, each in layered.items())])
 
 

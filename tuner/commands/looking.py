@@ -35,7 +35,7 @@ def show(study: str, top: int, as_json: bool) -> None:
 @click.argument("study")
 @click.option("--rows", required=True, metavar="NAMES", help="A line for each combination of these parameters: a,b.")
 @click.option("--columns", metavar="NAMES", help="A block of columns for each combination of these.")
-@click.option("--metric", help="Another metric than the objective.")
+@click.option("--metric", help="Another metric than the objective, of those of every epoch.")
 @click.option(
     "--format", "form", default="text", show_default=True, type=click.Choice(FORMATS), help="How it is printed."
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tuner.plots import drawing
 from tuner.trial import Aim, Objective, Result, State
@@ -107,7 +107,9 @@ def pareto_front(results: Sequence[Result], objective: Objective, path: Path) ->
                 x, y = [valued[n][place] for n in numbers], [valued[n][0] for n in numbers]
                 edge = drawing.GREY if fill == "none" else fill
                 axes.scatter(x, y, s=32, facecolors=fill, edgecolors=edge, label=f"{label} ({len(numbers)})")
-            _draw_front(axes, [(number, valued[number][place], valued[number][0]) for number in front], objective)
+            _number(axes, [(number, valued[number][place], valued[number][0]) for number in front])
+            if len(objective.further) == 1:  # of more than two objectives, the edge is none that two of them show
+                _draw_edge(axes, [(valued[number][place], valued[number][0]) for number in front], aim)
             across = [values[place] for values in valued.values()]
             if min(across) > 0 and max(across) > 20 * min(across):
                 axes.set_xscale("log")
@@ -119,17 +121,24 @@ def _aimed(aim: Aim) -> str:
     return f"{drawing.words(aim.metric).partition(' (')[0]} ({'more' if aim.goal == 'maximize' else 'less'} is better)"
 
 
-def _draw_front(axes: Axes, front: Sequence[tuple[int, float, float]], objective: Objective) -> None:
-    """The numbers of its trials, and the line that they are on; of more than two objectives they are on none."""
+def _number(axes: Axes, front: Sequence[tuple[int, float, float]]) -> None:
     for number, x, y in front[:_NUMBERED]:
         axes.annotate(f"{number}", (x, y), xytext=(5, -11), textcoords="offset points", fontsize=9)
-    if len(objective.further) == 1:
-        ordered = sorted((x, y) for _, x, y in front)
-        axes.plot([x for x, _ in ordered], [y for _, y in ordered], color=drawing.BLUE, linewidth=1, alpha=0.6)
+
+
+def _draw_edge(axes: Axes, front: Sequence[tuple[float, float]], across: Aim) -> None:
+    """The edge of what was reached, in steps: between two trials of a front there is nothing on the straight line.
+
+    The level of a trial holds up to the next one to its right where less across is better, and back to the one on its
+    left where more is.
+    """
+    ordered = sorted(front)
+    where: Literal["post", "pre"] = "post" if across.goal == "minimize" else "pre"
+    axes.step([x for x, _ in ordered], [y for _, y in ordered], where=where, color=drawing.BLUE, linewidth=1, alpha=0.6)
 
 
 def importance(shares: Mapping[str, float], path: Path) -> None:
-    """How much of the difference between scores each parameter explains, the most important on top."""
+    """How much each parameter sets the best trials apart from all of them, by Optuna's PED-ANOVA; most on top."""
     shown = sorted(((name, share) for name, share in shares.items() if math.isfinite(share)), key=lambda each: each[1])
     left_out, shown = max(len(shown) - 20, 0), shown[-20:]
     with drawing.figure(path, 8, 1.6 + 0.32 * max(len(shown), 2)) as figure:
@@ -142,7 +151,7 @@ def importance(shares: Mapping[str, float], path: Path) -> None:
             [drawing.short(name) for name, _ in shown], [share for _, share in shown], color=drawing.BLUE, height=0.65
         )
         axes.bar_label(bars, fmt="{:.2f}", padding=4, color=drawing.GREY)
-        axes.set_xlabel("importance (share of the difference in score)")
+        axes.set_xlabel("how much it sets the best trials apart from all of them, in shares of 1 (PED-ANOVA)")
         axes.margins(x=0.1)
         axes.set_xlim(left=0)
         axes.grid(axis="y", visible=False)
