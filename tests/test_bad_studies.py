@@ -241,6 +241,13 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
      ["space.learning_rate: the grid sampler needs listed values; give it a step or a choice"]),
     ("the same thing tuned and fixed", space("batch_size = { choice = [8, 16] }") + "[training]\nbatch_size = 32\n",
      ["training.batch_size: also in [space]; leave one out"]),
+    ("the epochs tuned and fixed", space("epochs = { choice = [10, 20] }") + "[training]\nepochs = 30\n",
+     ["training.epochs: also in [space]; leave one out"]),
+    ("the patience tuned and fixed",
+     space("patience = { int = [0, 9] }") + "[training]\nearly_stopping = { patience = 3, min_delta = 0.1 }\n",
+     ["training.early_stopping.patience: also in [space]; leave one out"]),
+    ("no epochs to tune", space("epochs = { int = [0, 9] }"),
+     ["space.epochs: expected a value from 1 to 100000, got 0"]),
     ("a newline in what came", f"[data]\nsource = '''a\nb'''\n{SPACE}",
      ["data.source: expected a file ending in .csv, .parquet, .npz, got 'a\\nb'"]),
 ]  # fmt: skip

@@ -75,6 +75,37 @@ def test_a_metric_of_another_task_than_the_data_turns_out_to_be(write: Write) ->
         read.objective_for(Task.REGRESSION)
 
 
+TUNED = {"epochs": [5, 40], "patience": [0, 3]}
+
+
+def tuned(training: str, *, always: bool) -> str:
+    """A study whose trials have epochs and a patience of their own, where they have two layers or always."""
+    when = "" if always else ", when = { layers = 2 }"
+    entries = (f"{name} = {{ choice = {choice}{when} }}" for name, choice in TUNED.items())
+    return space("layers = { int = [1, 3] }\n" + "\n".join(entries)) + f"[training]\n{training}\n"
+
+
+def test_a_trial_has_the_epochs_and_the_patience_of_its_values_or_else_of_the_study(write: Write) -> None:
+    text = tuned("epochs = 20\nearly_stopping = { patience = 2, min_delta = 0.25 }", always=False)
+    training = study.load(write(text)).training
+    assert [training.epochs_of(values) for values in ({}, {"epochs": 5})] == [20, 5]
+    stopping = [training.stopping_of(values) for values in ({}, {"patience": 3}, {"patience": 0})]
+    assert [(each.patience, each.min_delta) for each in stopping] == [(2, 0.25), (3, 0.25), (None, 0.25)]
+    alone = study.load(write(tuned("early_stopping = { min_delta = 0.25 }", always=True))).training
+    assert alone.stopping_of({"patience": 3}).min_delta == 0.25
+    nothing = study.load(write(DATA + SPACE)).training
+    assert (nothing.stopping_of({}).patience, nothing.stopping_of({"patience": 3}).patience) == (None, 3)
+
+
+@pytest.mark.parametrize(
+    ("training", "always", "most"), [("epochs = 50", False, 50), ("epochs = 20", False, 40), ("", True, 40)]
+)
+def test_the_most_epochs_of_any_trial(write: Write, training: str, always: bool, most: int) -> None:
+    """Where each has its own, those of the study by default count for none."""
+    assert study.load(write(tuned(training, always=always))).most_epochs == most
+    assert study.load(write(with_("training", "epochs = 7"))).most_epochs == 7
+
+
 def test_options_stand_in_for_the_files_own_values(write: Write) -> None:
     path = write(with_("search", "trials = 7\nseed = 3"))
     read = study.load(path, {"search": {"trials": 9}, "training": {"epochs": 2}})

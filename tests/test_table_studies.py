@@ -97,27 +97,27 @@ def test_the_shares_of_rows_are_those_of_the_source() -> None:
 
 def test_the_steps_are_those_of_the_source_and_each_adds_one_thing() -> None:
     study = load(shipped() / "mnist-steps.toml")
-    named = ("loss", "momentum", "schedule", "end_rate", "initializer", "shape", "dropout")
+    named = ("loss", "output_activation", "momentum", "schedule", "end_rate", "initializer", "shape", "dropout")
     steps = [tuple(values.get(name) for name in named) for values in study.space.grid()]
     assert steps == [
-        ("mse", 0.0, "constant", None, "random_normal", "89", 0.0),
-        ("default", 0.0, "constant", None, "random_normal", "89", 0.0),
-        ("default", 0.9, "constant", None, "random_normal", "89", 0.0),
-        ("default", 0.9, "exponential", 0.25, "random_normal", "89", 0.0),  # 0.2 → 0.05
-        ("default", 0.9, "exponential", 0.25, "glorot_uniform", "89", 0.0),
-        ("default", 0.9, "exponential", 0.25, "glorot_uniform", "178-46", 0.0),
-        ("default", 0.9, "exponential", 0.25, "glorot_uniform", "178-46", 0.2),
+        ("mse", "sigmoid", 0.0, "constant", None, "random_normal", "89", 0.0),
+        ("default", None, 0.0, "constant", None, "random_normal", "89", 0.0),
+        ("default", None, 0.9, "constant", None, "random_normal", "89", 0.0),
+        ("default", None, 0.9, "exponential", 0.25, "random_normal", "89", 0.0),  # 0.2 → 0.05
+        ("default", None, 0.9, "exponential", 0.25, "glorot_uniform", "89", 0.0),
+        ("default", None, 0.9, "exponential", 0.25, "glorot_uniform", "178-46", 0.0),
+        ("default", None, 0.9, "exponential", 0.25, "glorot_uniform", "178-46", 0.2),
     ]
 
 
 def test_the_networks_are_those_of_the_source() -> None:
     study = load(shipped() / "mnist-networks.toml")
-    named = ("shape", "activation", "loss", "optimizer", "learning_rate", "batch_size", "dropout")
+    named = ("shape", "activation", "loss", "output_activation", "optimizer", "learning_rate", "batch_size", "dropout")
     assert [tuple(values.get(name) for name in named) for values in study.space.grid()] == [
-        ("30", "sigmoid", "mse", "sgd", 3.0, 10, None),
-        ("30", "sigmoid", "default", "sgd", 1.0, 30, None),
-        ("256-256", "relu", "default", "adam", 0.001, 128, None),
-        ("512-512", "relu", "default", "adadelta", 1.0, 128, 0.2),
+        ("30", "sigmoid", "mse", "sigmoid", "sgd", 3.0, 10, None),
+        ("30", "sigmoid", "default", None, "sgd", 1.0, 30, None),
+        ("256-256", "relu", "default", None, "adam", 0.001, 128, None),
+        ("512-512", "relu", "default", None, "adadelta", 1.0, 128, 0.2),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
@@ -13,7 +14,7 @@ from tuner.errors import nearest
 from tuner.metrics import Task
 from tuner.parameters import said
 from tuner.strict import Scalar, Section, refused
-from tuner.trial import PARAMS
+from tuner.trial import PARAMS, Value
 
 SCHEMES = ("openml", "sklearn", "keras")
 FORMATS = (".csv", ".parquet", ".npz")
@@ -186,9 +187,9 @@ class ObjectiveSection(Section):
 
 
 class EarlyStopping(Section):
-    """Ends a trial whose objective has not been better for a while."""
+    """Ends a trial whose objective has not been better for a while; without a patience, none."""
 
-    patience: Count = Field(description="epochs to wait for a better objective")
+    patience: Count | None = Field(None, description="epochs to wait for a better objective")
     min_delta: float = Field(0.0, ge=0.0, description="a smaller change for the better does not count")
 
 
@@ -198,6 +199,15 @@ class TrainingSection(Section):
     epochs: Count = Field(50, description="the most epochs of a trial")
     batch_size: Count = Field(32, description="rows of one step")
     early_stopping: EarlyStopping | None = Field(None, description="ends a trial that no longer gets better")
+
+    def epochs_of(self, values: Mapping[str, Value]) -> int:
+        """The most epochs of a trial: those that its values say, or else the study's."""
+        return int(values.get("epochs", self.epochs))
+
+    def stopping_of(self, values: Mapping[str, Value]) -> EarlyStopping:
+        """What ends a trial early: with the patience that its values say, where 0 is none, or else the study's."""
+        rule = self.early_stopping or EarlyStopping()
+        return rule.model_copy(update={"patience": int(values["patience"]) or None}) if "patience" in values else rule
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

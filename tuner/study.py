@@ -101,10 +101,9 @@ class Study(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Study:
         named = {parameter.name: parameter for parameter in self.space.parameters}
-        lines = [
-            f"training.{name}: also in [space]; leave one out"
-            for name in sorted(self.training.model_fields_set & named.keys())
-        ]
+        lines = list(self._said_twice({name for name, parameter in named.items() if parameter.always}))
+        if (stopping := self.training.early_stopping) and stopping.patience is None and "patience" not in named:
+            lines.append("training.early_stopping.patience: is missing. Expected epochs to wait for a better objective")
         if self.search.sampler == "grid" and self.space.size is None:
             lines += [
                 f"space.{name}: the grid sampler needs listed values; give it a step or a choice"
@@ -122,6 +121,23 @@ class Study(Section):
         if lines:
             raise refused(lines)
         return self
+
+    def _said_twice(self, always: set[str]) -> Iterator[str]:
+        """A line for each setting of the training that counts for no trial, as all have a value of their own for it."""
+        for name in sorted(self.training.model_fields_set & always):
+            yield f"training.{name}: also in [space]; leave one out"
+        stopping = self.training.early_stopping
+        if stopping is not None and stopping.patience is not None and "patience" in always:
+            yield "training.early_stopping.patience: also in [space]; leave one out"
+
+    @property
+    def most_epochs(self) -> int:
+        """The most epochs that any trial may have."""
+        parameter = next((each for each in self.space.parameters if each.name == "epochs"), None)
+        if parameter is None:
+            return self.training.epochs
+        others = [] if parameter.always else [self.training.epochs]
+        return max(int(epochs) for epochs in (*parameter.choices(), *others))
 
     def _wrong_starts(self) -> Iterator[str]:
         """A line for each table of `start`, counted from 1, that is no set of values of the space, or one once more."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.errors import nearest
+from tuner.metrics import Task
 from tuner.parameters import said
 from tuner.trial import Value
 
@@ -33,6 +34,14 @@ INIT_DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
 NORMALISED_AT = ("activation", "layer")
 INPUT_SCALINGS = ("standard", "unit", "none")
 LOSSES = ("default", "mse")
+# What may stand behind the outputs, by task, what they have by default first: of the others, one output that is a
+# softmax is always 1, what is linear is no probability, and values know no bounds.
+OUTPUTS: Mapping[Task, tuple[str, ...]] = {
+    Task.BINARY: ("sigmoid",),
+    Task.MULTICLASS: ("softmax", "sigmoid"),
+    Task.REGRESSION: ("linear",),
+}
+OUTPUT_ACTIVATIONS = ("softmax", "sigmoid", "linear")
 SCHEDULES = ("constant", "linear", "exponential", "cosine", "inverse_time")
 CLASS_WEIGHTS = ("none", "balanced")
 # What means nothing where the target is a value.
@@ -53,7 +62,8 @@ CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 class Tunable:
     """One thing that a space may vary: its kind, the values that make sense, and its value where nobody sets it.
 
-    The default is None where there is no single one: it differs by optimizer, or unset means that nothing is done.
+    The default is None where there is no single one: it differs by optimizer or task, is what `[training]` says, or
+    unset means that nothing is done.
     `only` names another parameter and the values of it that know this one; under any other it would be ignored, and
     so must not be in the record of a trial. What is `per_layer` may have a value for each that its `counter` counts.
     """
@@ -183,10 +193,15 @@ TUNABLES: Mapping[str, Tunable] = {
     "rotation": Tunable(float, 0.0, "degrees by which images are turned at most, either way, in training", high=180.0),
     "shift": Tunable(float, 0.0, "share of a side by which images are moved at most, in training", high=1.0, open=True),
     "loss": Tunable(str, "default", "what is minimised: the log loss, or the squared error of p", words=LOSSES),
+    "output_activation": Tunable(
+        str, None, "activation of the outputs, by default what the task has", words=OUTPUT_ACTIVATIONS
+    ),
     "input_scaling": Tunable(
         str, "standard", "numbers as mean 0 and deviation 1, as 0 to 1, or as they are", words=INPUT_SCALINGS
     ),
     "batch_size": Tunable(int, 32, "rows of one step", low=1, high=2**20),
+    "epochs": Tunable(int, None, "the most epochs", low=1, high=100_000),
+    "patience": Tunable(int, None, "epochs without a better objective that end a trial; 0: none do", high=100_000),
 }
 
 # What Keras' optimizers take beside the learning rate, where the trial has a value for it.
@@ -199,6 +214,11 @@ OPTIONS = (
 def only_for_images(values: Mapping[str, Value]) -> str | None:
     """The parameter by which these values ask for what only images can have; None where they ask for nothing of it."""
     return next((name for name in ("conv_layers", "rotation", "shift") if setting(values, name)), None)
+
+
+def output_activation(values: Mapping[str, Value], task: Task) -> str:
+    """What stands behind the outputs of a network: what its values say, or else what the task has."""
+    return str(values.get("output_activation", OUTPUTS[task][0]))
 
 
 def setting(values: Mapping[str, Value], name: str, layer: int | None = None) -> Value:

@@ -17,6 +17,7 @@ from tuner.data.split import Split
 from tuner.errors import StudyError
 from tuner.home import Home
 from tuner.study import Study, from_document
+from tuner.tunables import OUTPUT_ACTIVATIONS
 
 
 def study(source: str = "wine", **space: Any) -> Study:
@@ -50,6 +51,39 @@ def test_what_only_classes_have_is_refused_without_them(saved_split: Callable[[s
         for name in ("label_smoothing", "class_weight")
     )
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "known", "expected"),
+    [
+        ("wine", ("softmax", "sigmoid"), [
+            "multiclass task, expected softmax or sigmoid, got 'linear'; its outputs would be no probabilities",
+        ]),
+        ("breast_cancer", ("sigmoid",), [
+            "binary task, expected sigmoid, got 'softmax'; the one output of two classes would always be 1",
+            "binary task, expected sigmoid, got 'linear'; its outputs would be no probabilities",
+        ]),
+        ("diabetes", ("linear",), [
+            "regression task, expected linear, got 'softmax'; the one output of values would always be 1",
+            "regression task, expected linear, got 'sigmoid'; values may be beyond 0 to 1",
+        ]),
+    ],
+)  # fmt: skip
+def test_outputs_that_are_none_of_the_task_are_refused(
+    saved_split: Callable[[str], Path], data: str, known: tuple[str, ...], expected: list[str]
+) -> None:
+    split = Split.open(saved_split(data))
+    check(study(data, output_activation={"choice": list(known)}), split)
+    with pytest.raises(StudyError, match=r"a: space\.output_activation: the data is a") as caught:
+        check(study(data, output_activation={"choice": list(OUTPUT_ACTIVATIONS)}), split)
+    for line, words in zip(caught.value.problems, expected, strict=True):
+        assert line == f"a: space.output_activation: the data is a {words}"
+
+
+def test_a_rule_may_set_the_outputs_too(saved_split: Callable[[str], Path]) -> None:
+    rule = {"if": {"layers": 1}, "then": {"output_activation": "linear"}}
+    with pytest.raises(StudyError, match="expected softmax or sigmoid, got 'linear'"):
+        check(study(rules=[rule]), Split.open(saved_split("wine")))
 
 
 def test_an_area_needs_rows_of_several_classes(saved_split: Callable[[str], Path]) -> None:

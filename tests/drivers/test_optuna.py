@@ -9,12 +9,13 @@ import subprocess
 import sys
 from typing import Any
 
+import optuna
 import pytest
 
 from tests.contracts.driver import DriverContract
 from tests.contracts.life import EPOCHS, OBJECTIVE, Case, Life, diabetes, few, outcome, values
 from tuner import study as studies
-from tuner.drivers import build
+from tuner.drivers import build, mirror
 from tuner.space import Space
 from tuner.study import Study
 from tuner.trial import Report, State, Trial
@@ -110,6 +111,42 @@ def test_pruners_stop_at_their_rungs(pruner: str, epochs: set[int]) -> None:
     life.work(60)
     assert set(life.stopped.values()) <= epochs
     assert len(set(life.stopped.values())) > 1
+
+
+OF_LENGTHS = {
+    "data": {"source": "sklearn:wine"},
+    "space": {
+        "layers": {"int": [1, 3]},
+        "optimizer": {"choice": ["adam", "sgd"]},
+        "epochs": {"choice": [2, EPOCHS, 4], "when": {"optimizer": "adam"}},
+        "patience": {"choice": [0, 3]},
+    },
+    "training": {"epochs": 3},
+}
+
+
+@pytest.mark.parametrize("pruner", ["hyperband", "none"])
+def test_a_trial_has_the_epochs_of_its_values_after_a_new_start_too(pruner: str) -> None:
+    search = {"sampler": "grid", "pruner": pruner}
+    life = Life(build, studies.from_document("made", {**OF_LENGTHS, "search": search}))
+    life.work(4)
+    again = life.again()
+    assert again.running
+    again.work_to_the_end(4)
+    assert len(again.told) == 3 * 2 * (3 + 1)
+    assert all(result.trial.last_epoch == result.trial.values.get("epochs", 3) for result in again.told)
+    complete = [result for result in again.told if result.state is State.COMPLETE]
+    assert all(len(result.history) == result.trial.last_epoch for result in complete)
+    assert {result.trial.last_epoch for result in complete} == {2, 3, 4, EPOCHS}
+
+
+def test_hyperband_counts_up_to_the_most_epochs_of_any_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(
+        mirror, "HyperbandPruner", lambda **given: asked.append(given["max_resource"]) or optuna.pruners.NopPruner()
+    )
+    Life(build, studies.from_document("made", OF_LENGTHS))
+    assert asked == [EPOCHS]
 
 
 def test_an_epoch_is_judged_once() -> None:

@@ -76,6 +76,6 @@ class FakeDriver:
         else:
             rng = random.Random(derive_seed(seed, self._next, 1))
             candidates = (space.walk(lambda _, parameter: parameter.at(rng.random())) for _ in range(10_000))
-        epochs = self._study.training.epochs
-        trials = (Trial(self._next, values, derive_seed(seed, self._next), epochs) for values in candidates)
+        epochs = self._study.training.epochs_of
+        trials = (Trial(self._next, values, derive_seed(seed, self._next), epochs(values)) for values in candidates)
         return next((trial for trial in trials if trial.key not in self._keys), None)

@@ -1,5 +1,5 @@
-"""What the trainer makes of a trial, in a worker: network, optimizer, rates, loss and batches, as flat plain values, so
-that two of them can be laid side by side.
+"""What the trainer makes of a trial, in a worker: network, optimizer, rates, loss, epochs and batches, as flat plain
+values, so that two of them can be laid side by side.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import numpy as np
 
 from tuner.data.split import Split
 from tuner.metrics import Array
-from tuner.trial import Trial, Value
+from tuner.sections import TrainingSection
+from tuner.trainers.course import Course, Kept
+from tuner.trainers.work import Work
+from tuner.trial import Objective, Trial, Value
 
 EPOCHS, BATCH = 4, 32
 # Steps of a training on 100 rows, of which there are 16: the first one, one on the way, and the last.
@@ -31,18 +34,28 @@ def built(folder: Path, several: Sequence[Values], targets: Array, predictions: 
     from tuner.trainers import plain
 
     split, found = Split.open(folder), []
+    work = Work(TrainingSection(epochs=EPOCHS), Objective("val_loss", "minimize"), folder, folder)
     for values in several:
-        trial = Trial(0, values, 7, EPOCHS)
-        model = plain.build(trial, split, plain._rates(trial, EPOCHS, -(-len(split.x_train) // BATCH)))
+        trial = Trial(0, values, 7, work.training.epochs_of(values))
+        model = plain.build(trial, split, plain._rates(trial, work.training, -(-len(split.x_train) // BATCH)))
         found.append(
             dict(_network(model))
             | dict(_trained(model.optimizer))
             | dict(_settings("loss", model.loss))
-            | {"loss/of": float(model.loss(targets, predictions))}
+            | {"loss/of": float(model.loss(targets, predictions)), "epochs": _epochs(work, trial)}
             # Batches take ten times as long to make as all else.
             | (dict(_batch(split, trial)) if OF_BATCHES & values.keys() else {})
         )
     return found
+
+
+def _epochs(work: Work, trial: Trial) -> int:
+    """How many epochs a trial trains that never gets better."""
+    course = Course(work, trial)
+    while course.state is None:
+        course.takes({"val_loss": 1.0}, True, lambda: Kept([]))
+        course.judged(True)
+    return course.epoch
 
 
 def _network(model: Any) -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from tuner.sections import EarlyStopping, TrainingSection
 from tuner.trainers import weights
 from tuner.trainers.course import Course, Kept
 from tuner.trainers.work import Work
-from tuner.trial import Objective, Report, Result, State, Trial
+from tuner.trial import Objective, Report, Result, State, Trial, Value
 
 PROGRAM = {"trainer": "by hand"}
 NAN = float("nan")
@@ -20,11 +20,18 @@ NAN = float("nan")
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Callable[..., Course]:
-    def begun(epochs: int, patience: int | None = None, objective_epoch: str = "best", **more: int) -> Course:
-        rule = EarlyStopping(patience=patience) if patience else None
+    def begun(
+        epochs: int,
+        patience: int | None = None,
+        objective_epoch: str = "best",
+        values: Mapping[str, Value] | None = None,
+        min_delta: float = 0.0,
+        **more: int,
+    ) -> Course:
+        rule = EarlyStopping(patience=patience, min_delta=min_delta) if patience or min_delta else None
         objective = Objective("val_loss", "minimize", objective_epoch)
         work = Work(TrainingSection(early_stopping=rule), objective, tmp_path / "split", tmp_path / "weights")
-        return Course(work, Trial(7, {}, 0, epochs, **more))
+        return Course(work, Trial(7, values or {}, 0, epochs, **more))
 
     return begun
 
@@ -94,6 +101,26 @@ def test_how_it_ends(
     result = course.result(PROGRAM)
     assert (result.state, len(result.history), result.score) == (state, trained, 1.0)
     assert (result.weights is not None) == (state is State.COMPLETE)
+
+
+@pytest.mark.parametrize(
+    ("study", "own", "trained"),
+    [(None, 2, 3), (3, 1, 2), (1, 3, 4), (1, 0, 6), (None, 0, 6), (2, None, 3)],
+)
+def test_its_own_patience_comes_before_that_of_the_study(
+    begin: Callable[..., Course], study: int | None, own: int | None, trained: int
+) -> None:
+    course = begin(6, study, values={} if own is None else {"patience": own})
+    assert len(train(course, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])) == trained
+    assert course.result(PROGRAM).state is State.COMPLETE
+
+
+@pytest.mark.parametrize(("patience", "min_delta", "trained"), [(None, 0.0, 4), (None, 0.5, 3), (1, 0.5, 3)])
+def test_what_counts_as_better_is_the_studys_also_where_the_patience_is_its_own(
+    begin: Callable[..., Course], patience: int | None, min_delta: float, trained: int
+) -> None:
+    course = begin(4, patience, values={"patience": 2}, min_delta=min_delta)
+    assert len(train(course, [1.0, 0.75, 0.625, 0.5])) == trained
 
 
 def test_whether_it_is_over_is_known_before_it_is_judged(begin: Callable[..., Course]) -> None:

@@ -38,6 +38,6 @@ def test_it_runs_out_when_it_should(
     assert (ends[0] if ends else None) == expected
 
 
-def test_without_a_rule_it_never_does() -> None:
-    watch = Patience(None, RISING)
+def test_without_a_patience_it_never_does() -> None:
+    watch = Patience(EarlyStopping(), RISING)
     assert not any(watch.runs_out(0.5) for _ in range(100))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.trainers import jobs
-from tuner import metrics
+from tuner import metrics, replay
 from tuner.data.split import Split
 from tuner.metrics import Array, Task
 from tuner.models.schedule import rates
@@ -22,6 +22,7 @@ from tuner.trainers.pool import PoolTrainer
 from tuner.trainers.stacked import plan
 from tuner.trainers.work import Work
 from tuner.trial import Batch, Objective, Result, State, Trial, Value, derive_seed
+from tuner.watch import Watch
 
 ACCURACY = Objective("val_accuracy", "maximize")
 
@@ -34,7 +35,7 @@ def make_work(saved_split: Callable[[str], Path], tmp_path: Path) -> Callable[..
     return make
 
 
-def trial(epochs: int, **values: Value) -> Trial:
+def trial(epochs: int, /, **values: Value) -> Trial:
     return Trial(3, {"layers": 1, "units": 8, **values}, derive_seed(0, 3), epochs)
 
 
@@ -124,15 +125,19 @@ def test_train_metrics_are_those_of_the_rows(make_work: Callable[..., Work]) -> 
         assert found == pytest.approx({**found, **expected}, rel=1e-4)
 
 
-@pytest.mark.parametrize(("name", "first"), [("breast_cancer", 1), ("wine", 1), ("wine", 3)])
-def test_steps_are_those_that_the_values_say(make_work: Callable[..., Work], name: str, first: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "first", "own"), [("breast_cancer", 1, {}), ("wine", 1, {"epochs": 6}), ("wine", 3, {})]
+)
+def test_steps_are_those_that_the_values_say(
+    make_work: Callable[..., Work], name: str, first: int, own: dict[str, Value]
+) -> None:
     """A network without hidden layers, trained by hand: rates that change, smoothed targets, balanced classes.
 
-    The rates are those of the study's 8 epochs, also of a trial that ends before or begins later.
+    The rates are those of the study's 8 epochs, or of its own, also of a trial that ends before or begins later.
     """
     values: dict[str, Value] = {
         "layers": 0, "optimizer": "sgd", "learning_rate": 0.5, "schedule": "cosine", "warmup": 0.25,
-        "label_smoothing": 0.25, "class_weight": "balanced", "batch_size": 1000,
+        "label_smoothing": 0.25, "class_weight": "balanced", "batch_size": 1000, **own,
     }  # fmt: skip
     work = make_work(name, replace(ACCURACY, epoch="last"), epochs=8)
     short = replace(trial(6, **values), first_epoch=first)
@@ -141,7 +146,7 @@ def test_steps_are_those_that_the_values_say(make_work: Callable[..., Work], nam
     x, y, classes = split.x_train, split.y_train.astype(int), len(split.classes or ())
     spread = np.eye(classes)[y] * 0.75 + 0.25 / classes
     weights = (len(y) / (classes * np.bincount(y)))[y][:, None]
-    for rate in rates(values, 8)[first - 1 : 6]:
+    for rate in rates(values, int(own.get("epochs", 8)))[first - 1 : 6]:
         raw = x @ kernel + bias
         wrong = _sigmoid(raw) - spread[:, 1:] if classes == 2 else _softmax(raw) - spread
         kernel = kernel - rate * x.T @ (weights * wrong) / len(y)
@@ -164,17 +169,51 @@ def _softmax(x: Array) -> Array:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+def ended(result: Result, patience: int, min_delta: float = 0.0) -> int:
+    """After how many epochs the accuracy had not been better for a while."""
+    values = [epoch["val_accuracy"] for epoch in result.history]
+    best, since, end = -1.0, 0, 0
+    while since < patience:
+        best, since = (values[end], 0) if values[end] - best > min_delta else (best, since + 1)
+        end += 1
+    return end
+
+
 def test_early_stopping_ends_a_real_trial(make_work: Callable[..., Work]) -> None:
     work = make_work("breast_cancer", early_stopping=EarlyStopping(patience=2, min_delta=0.01), batch_size=64)
     result = fit(work, trial(40, learning_rate=0.01))
     assert result.state is State.COMPLETE
-    values = [epoch["val_accuracy"] for epoch in result.history]
-    best, since, end = -1.0, 0, 0
-    while since < 2:
-        best, since = (values[end], 0) if values[end] - best > 0.01 else (best, since + 1)
-        end += 1
-    assert len(result.history) == end < 40
-    assert result.score == max(values)
+    assert len(result.history) == ended(result, 2, 0.01) < 40
+    assert result.score == max(epoch["val_accuracy"] for epoch in result.history)
+
+
+OWN: list[dict[str, Value]] = [
+    {"epochs": 6, "patience": 0, "schedule": "linear"}, {"epochs": 30, "patience": 1}, {"epochs": 30, "patience": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("trainer", ["stacked", "plain"])
+def test_side_by_side_and_replayed_each_has_its_own_epochs_and_patience(
+    make_work: Callable[..., Work], trainer: str
+) -> None:
+    """To the last bit as it is alone."""
+    space = {
+        "layers": 1, "units": 8, "epochs": {"choice": [6, 30]}, "patience": {"int": [0, 3]},
+        "schedule": {"choice": ["constant", "linear"]},
+    }  # fmt: skip
+    study = from_document("a", {"data": {"source": "sklearn:breast_cancer"}, "space": space})
+    work = make_work("breast_cancer", batch_size=64)
+    work = replace(work, plan=plan.plan(study.space, work.training, plan.Rows.of(Split.open(work.split))))
+    trials = [replace(trial(int(own["epochs"]), **own), number=number) for number, own in enumerate(OWN)]
+    with PoolTrainer(work, trainer=trainer) as pool:
+        found = {
+            r.trial.number: r for r in pool.run(lambda _: Batch(tuple(trials), False), lambda _: set(), lambda: False)
+        }
+    assert {result.program["trainer"] for result in found.values()} == {trainer}
+    assert [len(found[n].history) for n in range(3)] == [6, ended(found[1], 1), ended(found[2], 3)]
+    assert len(found[1].history) < len(found[2].history)
+    again = replay._train(work, found[1], Watch())
+    assert (again.score, again.history) == (found[1].score, found[1].history)
 
 
 @pytest.mark.parametrize("size", [32, 53, 106, 1000])

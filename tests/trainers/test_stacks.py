@@ -147,6 +147,23 @@ def test_a_slow_judge_changes_nothing(pool: Callable[..., PoolTrainer]) -> None:
         assert (result.weights is not None) == (result.state is State.COMPLETE), number
 
 
+def test_trials_of_a_stack_have_epochs_and_patience_of_their_own_as_they_have_alone(
+    pool: Callable[..., PoolTrainer],
+) -> None:
+    own: list[dict[str, Value]] = [{"patience": 1}, {"patience": 0}, {"patience": 3}, {}, {"patience": 1}, {}]
+    trials = [trial(number, 6 + 5 * (number % 3), **values) for number, values in enumerate(own)]
+    trainer = pool(training=TrainingSection(early_stopping=EarlyStopping(patience=2)))
+    together = Play(trainer, whole(trials)).results()
+    for each in trials:
+        result, patience = together[each.number], int(each.values.get("patience", 2))
+        (alone,) = Play(trainer, whole([each])).run()
+        assert replace(alone, seconds=0.0) == replace(result, seconds=0.0)
+        values = [epoch["val_accuracy"] for epoch in result.history]
+        since = len(values) - 1 - values.index(max(values))
+        assert (since == patience > 0) or (len(values) == each.last_epoch and (since < patience or patience == 0))
+    assert len({len(result.history) for result in together.values()}) > 2
+
+
 def happened(trainer: PoolTrainer, pauses: random.Random) -> list[tuple[object, ...]]:
     """Everything that was asked and said, in order, by an owner who takes now and then a little longer."""
     trials = iter([trial(n, 1 + n % 5, size=n % 2) for n in range(14)])

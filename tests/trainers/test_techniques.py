@@ -60,6 +60,9 @@ ROWS: Mapping[str, Values] = {
     "decay over time": {"layers": 1, "schedule": "inverse_time", "end_rate": 0.5},
     "a batch size of its own": {"layers": 1, "batch_size": 10},
     "squared error": {"layers": 1, "activation": "sigmoid", "loss": "mse", "optimizer": "sgd", "learning_rate": 3.0},
+    "squared error of sigmoids": {"layers": 1, "activation": "sigmoid", "output_activation": "sigmoid", "loss": "mse",
+                                  "optimizer": "sgd", "learning_rate": 3.0},
+    "cross-entropy of sigmoids": {"layers": 1, "output_activation": "sigmoid"},
     "cross-entropy": {"layers": 1, "loss": "default", "label_smoothing": 0.1, "class_weight": "balanced"},
     "clipping by norm": {"layers": 1, "clipnorm": 0.5},
     "clipping by value": {"layers": 1, "clipvalue": 0.1},
@@ -111,10 +114,16 @@ def test_it_trains_and_is_exported_as_it_was_trained(
     assert ("Rescaling" in found.layers) is (ROWS[row].get("input_scaling", "standard") != "standard")
 
 
-def test_the_record_of_a_squared_error_has_the_log_loss(saved_split: Callable[[str], Path], tmp_path: Path) -> None:
-    """In `loss` as in `val_loss`, so that the two curves, and trials, can be compared."""
+@pytest.mark.parametrize("row", ["squared error", "squared error of sigmoids", "cross-entropy of sigmoids"])
+def test_the_record_of_any_loss_and_any_outputs_has_the_log_loss(
+    row: str, saved_split: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """In `loss` as in `val_loss`, so that the two curves, and trials, can be compared; the p of several sigmoids are
+    their shares.
+    """
     work = Work(TrainingSection(batch_size=1000), Objective("val_loss", "minimize"), saved_split("wine"), tmp_path)
-    recorded, untrained = processes.call(jobs.first_step, work, Trial(0, ROWS["squared error"], 7, 1))
+    recorded, untrained = processes.call(jobs.first_step, work, Trial(0, ROWS[row], 7, 1))
+    assert untrained.sum(axis=1) == pytest.approx(1)
     split = Split.open(work.split)
     of_true = untrained[np.arange(len(untrained)), split.y_train.astype(int)]
     assert recorded["loss"] == pytest.approx(-np.log(of_true).mean(), rel=1e-5)
@@ -125,7 +134,7 @@ def test_no_word_and_no_name_is_left_out() -> None:
     used = {name if name in TUNABLES else name.rpartition("_")[0] for values in ROWS.values() for name in values}
     of_images = {name for name, tunable in TUNABLES.items() if tunable.counter == "conv_layers"}
     options = {"beta_1", "beta_2", "rho", "epsilon", "amsgrad", "centered", "initial_accumulator_value"}
-    others = {"warmup", "weight_decay", "global_clipnorm", "conv_layers", "rotation", "shift"}
+    others = {"warmup", "weight_decay", "global_clipnorm", "conv_layers", "rotation", "shift", "epochs", "patience"}
     assert set(TUNABLES) == used | of_images | options | others
 
     def words(name: str) -> set[Value]:

@@ -10,7 +10,7 @@ from tuner.data.split import Split
 from tuner.errors import StudyError
 from tuner.metrics import METRICS, Array, Task
 from tuner.study import Study
-from tuner.tunables import FOR_CLASSES
+from tuner.tunables import FOR_CLASSES, OUTPUTS
 
 
 def weights_of_classes(split: Split) -> Array:
@@ -28,9 +28,11 @@ def weights_of_classes(split: Split) -> Array:
 
 
 def check(study: Study, split: Split) -> None:
-    """Raises StudyError where the study varies what only a classification has, and the target is a value; and where
-    its metric needs rows of several classes, and the validation or the test rows are of one.
+    """Raises StudyError where the study varies what only a classification has, and the target is a value; where its
+    outputs are none of the task; and where its metric needs rows of several classes, and the validation or the test
+    rows are of one.
     """
+    _check_outputs(study, split)
     if split.task is not Task.REGRESSION:
         _check_metric(study, split)
         return
@@ -39,6 +41,27 @@ def check(study: Study, split: Split) -> None:
         f"{study.name}: space.{name}: the data is a regression task, which has no classes; leave it out"
         for name in FOR_CLASSES
         if name in named
+    ]
+    if lines:
+        raise StudyError(*lines)
+
+
+_NO_OUTPUT = {
+    (Task.BINARY, "softmax"): "the one output of two classes would always be 1",
+    (Task.BINARY, "linear"): "its outputs would be no probabilities",
+    (Task.MULTICLASS, "linear"): "its outputs would be no probabilities",
+    (Task.REGRESSION, "softmax"): "the one output of values would always be 1",
+    (Task.REGRESSION, "sigmoid"): "values may be beyond 0 to 1",
+}
+
+
+def _check_outputs(study: Study, split: Split) -> None:
+    outputs = next((each for each in study.space.parameters if each.name == "output_activation"), None)
+    lines = [
+        f"{study.name}: space.output_activation: the data is a {split.task.value} task, expected "
+        f"{' or '.join(OUTPUTS[split.task])}, got '{word}'; {_NO_OUTPUT[split.task, str(word)]}"
+        for word in (outputs.choices() if outputs else ())
+        if word not in OUTPUTS[split.task]
     ]
     if lines:
         raise StudyError(*lines)

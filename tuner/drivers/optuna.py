@@ -55,12 +55,12 @@ class OptunaDriver:
         That is as it was when trial n was proposed, where results are told as `Ordered` tells them.
         """
         search = study.search
-        self._space, self._seed, self._epochs = study.space, search.seed, study.training.epochs
+        self._space, self._seed, self._training = study.space, search.seed, study.training
         self._starts = study.starts
         self._objective, self._pruner = objective, search.pruner
         self._size, self._repeats = study.space.size, search.repeats
         learns = search.sampler in ("tpe", "nsga-ii")
-        self._mirror = Mirror(study.space, objective, search.pruner, self._epochs, learns)
+        self._mirror = Mirror(study.space, objective, search.pruner, study.most_epochs, learns)
         self._sampler = self._sampler_named(search.sampler)
         self._limit = None if search.max_params is None or weights is None else self._limited(weights, search)
         self._window = window
@@ -132,7 +132,7 @@ class OptunaDriver:
         return trial
 
     def _trial(self, values: Mapping[str, Value]) -> Trial:
-        return Trial(self._next, values, derive_seed(self._seed, self._next), self._epochs)
+        return Trial(self._next, values, derive_seed(self._seed, self._next), self._training.epochs_of(values))
 
     def _repeated(self, values: Values) -> None:
         """Tells Optuna a repeat's known score. Of a twin that still runs it keeps away already."""

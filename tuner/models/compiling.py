@@ -8,8 +8,9 @@ from typing import Any
 import keras
 
 from tuner.metrics import Array, Task
+from tuner.models.outputs import shares
 from tuner.trial import Value
-from tuner.tunables import OPTIONS, setting
+from tuner.tunables import OPTIONS, output_activation, setting
 
 
 def compiled(
@@ -18,7 +19,10 @@ def compiled(
     """The network, ready to be trained; `rates` holds the learning rate of each step where it changes."""
     # XLA's compile time is many times what it saves on the small models that a search is made of.
     network.compile(
-        optimizer=optimizer(values, rates), loss=loss(values, task, classes), metrics=_metrics(task), jit_compile=False
+        optimizer=optimizer(values, rates),
+        loss=loss(values, task, classes),
+        metrics=_metrics(task, output_activation(values, task)),
+        jit_compile=False,
     )
     return network
 
@@ -51,7 +55,22 @@ def loss(values: Mapping[str, Value], task: Task, classes: int) -> keras.losses.
         return _Squared(classes if task is Task.MULTICLASS else 1, smoothing)
     if task is Task.BINARY:
         return keras.losses.BinaryCrossentropy(label_smoothing=smoothing)
+    if output_activation(values, task) == "sigmoid":
+        return _Apart(classes, smoothing)
     return _Smoothed(classes, smoothing) if smoothing else keras.losses.SparseCategoricalCrossentropy()
+
+
+class _Apart(keras.losses.BinaryCrossentropy):  # type: ignore[misc]
+    """The log loss of each class against all others, in the mean over the classes, for outputs that are no shares of
+    one whole; targets are class numbers, shape (rows, 1).
+    """
+
+    def __init__(self, classes: int, smoothing: float) -> None:
+        super().__init__()
+        self._classes, self._smoothing = classes, smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return super().call(_spread(y_true, self._classes, self._smoothing, y_pred.dtype), y_pred)
 
 
 class _Smoothed(keras.losses.CategoricalCrossentropy):  # type: ignore[misc]
@@ -73,15 +92,27 @@ class _Squared(keras.losses.MeanSquaredError):  # type: ignore[misc]
         self._outputs, self._smoothing = outputs, smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        wanted = keras.ops.cast(y_true, y_pred.dtype)
-        if self._outputs > 1:
-            wanted = keras.ops.one_hot(keras.ops.cast(y_true[:, 0], "int32"), self._outputs, dtype=y_pred.dtype)
-        # What is taken from the true class goes to all alike; the one output of two classes stands for both.
-        spread = self._smoothing / max(self._outputs, 2)
-        return super().call(wanted * (1.0 - self._smoothing) + spread, y_pred)
+        return super().call(_spread(y_true, self._outputs, self._smoothing, y_pred.dtype), y_pred)
 
 
-def _metrics(task: Task) -> list[Any]:
+def _spread(y_true: Any, outputs: int, smoothing: float, dtype: Any) -> Any:
+    """What each output should be, (rows, outputs). What is taken from the true class goes to all alike; the one output
+    of two classes stands for both.
+    """
+    wanted = keras.ops.cast(y_true, dtype)
+    if outputs > 1:
+        wanted = keras.ops.one_hot(keras.ops.cast(y_true[:, 0], "int32"), outputs, dtype=dtype)
+    return wanted * (1.0 - smoothing) + smoothing / max(outputs, 2)
+
+
+def _of_shares(y_true: Any, y_pred: Any) -> Any:
+    """The log loss of each row, of outputs that need not sum to 1. Keras itself would look behind their sigmoids, and
+    take what it finds there for what is before a softmax.
+    """
+    return keras.losses.sparse_categorical_crossentropy(y_true, shares(y_pred, keras.ops))
+
+
+def _metrics(task: Task, activation: str) -> list[Any]:
     """What the task is judged by, and the loss once more, because the one that is minimised may have penalties,
     smoothing and weights in it, or be another: for classes the record has the log loss, whatever is minimised.
     As `metrics`, and not `weighted_metrics`, every row counts alike.
@@ -91,4 +122,6 @@ def _metrics(task: Task) -> list[Any]:
         Task.MULTICLASS: ("accuracy", keras.metrics.SparseCategoricalCrossentropy),
         Task.REGRESSION: ("mae", keras.metrics.MeanSquaredError),
     }[task]
+    if task is Task.MULTICLASS and activation == "sigmoid":
+        return [known, keras.metrics.MeanMetricWrapper(_of_shares, name="plain_loss")]
     return [known, plain(name="plain_loss")]

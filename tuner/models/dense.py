@@ -7,7 +7,7 @@ import keras
 from tuner.metrics import Task
 from tuner.models import layers
 from tuner.models.layers import Tensor, Values
-from tuner.tunables import setting
+from tuner.tunables import output_activation, setting
 
 
 def hidden(x: Tensor, values: Values, seed: int) -> Tensor:
@@ -30,15 +30,10 @@ def hidden(x: Tensor, values: Values, seed: int) -> Tensor:
 
 
 def predicted(x: Tensor, values: Values, seed: int, task: Task, classes: int) -> Tensor:
-    """What the task's predictions are, before any rescaling."""
-    units, activation = {
-        Task.BINARY: (1, "sigmoid"),
-        Task.MULTICLASS: (classes, "softmax"),
-        Task.REGRESSION: (1, "linear"),
-    }[task]
+    """What the task's predictions are made of: see `models.outputs` for classes; values are not rescaled yet."""
     return keras.layers.Dense(
-        units,
-        activation=activation,
+        classes if task is Task.MULTICLASS else 1,
+        activation=output_activation(values, task),
         kernel_initializer=layers.initializer("glorot_uniform", seed, _depth(values) + 1),
         name="prediction",
     )(x)

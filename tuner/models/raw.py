@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import keras
 
 from tuner.models.layers import stock
+from tuner.models.outputs import shares
 
 
 class Vocabulary(Protocol):
@@ -48,8 +49,15 @@ def raw_model(preprocessing: Arithmetic, core: keras.Model) -> keras.Model:
     )
     # Under a name of its own, because that of `core` may be the name of a column.
     network = stock(core)
-    output = preprocessing.restored(network(matrix))
+    output = preprocessing.restored(_probable(network(matrix), core))
     return keras.Model({tensor.name: tensor for tensor in inputs.values()}, output, name="raw")
+
+
+def _probable(output: Any, core: keras.Model) -> Any:
+    """The outputs as predictions: several sigmoids as the shares that they have in their sum."""
+    last = core.layers[-1]
+    apart = last.units > 1 and last.activation is keras.activations.sigmoid
+    return shares(output, keras.ops) if apart else output
 
 
 def _input(column: dict[str, Any]) -> keras.KerasTensor:

@@ -37,7 +37,7 @@ class Course:
         self._history: list[Metrics] = []
         self._found: float | None = None
         self._best: Kept | None = None
-        self._patience = Patience(work.training.early_stopping, work.objective)
+        self._patience = Patience(work.training.stopping_of(trial.values), work.objective)
         self._tired = False
         self._since = time.perf_counter()
 

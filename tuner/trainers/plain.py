@@ -20,6 +20,7 @@ from tuner.data import scaling
 from tuner.data.classes import weights_of_classes
 from tuner.data.split import Split
 from tuner.metrics import Array, Task
+from tuner.sections import TrainingSection
 from tuner.trainers import readings
 from tuner.trainers.course import Course, Kept
 from tuner.trainers.order import rows_of
@@ -74,7 +75,7 @@ def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None
     keras.utils.set_random_seed(trial.seed)
     size = int(setting(values, "batch_size"))
     batches, steps = _batches(split, trial, size)
-    model = build(trial, split, _rates(trial, work.training.epochs, steps))
+    model = build(trial, split, _rates(trial, work.training, steps))
 
     def ended(epoch: int, logs: Metrics | None) -> None:
         weights = model.get_weights()
@@ -99,11 +100,11 @@ def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None
     )
 
 
-def _rates(trial: Trial, epochs: int, steps: int) -> Array | None:
-    """The learning rates from the trial's first epoch on, where they change; `steps` make one of the `epochs`."""
+def _rates(trial: Trial, training: TrainingSection, steps: int) -> Array | None:
+    """The learning rates from the trial's first epoch on, where they change; `steps` make an epoch."""
     if schedule.is_constant(trial.values):
         return None
-    whole = schedule.rates(trial.values, epochs * steps)
+    whole = schedule.rates(trial.values, training.epochs_of(trial.values) * steps)
     return whole[min((trial.first_epoch - 1) * steps, len(whole) - 1) :]
 
 

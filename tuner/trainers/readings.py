@@ -12,6 +12,7 @@ import numpy as np
 from tuner import metrics
 from tuner.data.split import Split
 from tuner.metrics import Array, Task
+from tuner.models.outputs import probabilities
 
 
 def train(split: Split, loss: float, second: float) -> dict[str, float]:
@@ -39,7 +40,7 @@ def validation(split: Split, raw: Array, objectives: Collection[str] = ()) -> di
 def predictions(split: Split, raw: Array) -> Array:
     """A network's outputs in the target's own units; see `tuner.metrics` for shapes."""
     if split.task is Task.MULTICLASS:
-        return raw
+        return probabilities(raw)
     flat: Array = raw[:, 0]
     if split.task is Task.REGRESSION:
         return np.asarray(split.preprocessing.restored(flat))

@@ -175,6 +175,15 @@ def of_schedules() -> dict[str, Values]:
     }  # fmt: skip
 
 
+def of_lengths() -> dict[str, Values]:
+    """Schedules over epochs of their own, fewer than those of the study, and more."""
+    same: Values = {"layers": 1, "units": 8, "activation": "tanh", "schedule": "linear", "end_rate": 0.1}
+    return {
+        "epochs of its own, few": {**same, "epochs": 3},
+        "epochs of its own, many": {**same, "epochs": 50, "warmup": 0.2, "optimizer": "sgd", "learning_rate": 0.1},
+    }
+
+
 def of_activations(together: int = 1) -> dict[str, Values]:
     """Every activation in a first layer, or so many of them in layers of one network."""
     same: Values = {"units_1": 12, "units_2": 8, "units_3": 9, "optimizer": "sgd", "learning_rate": 0.02,
@@ -273,35 +282,19 @@ def of_normalisation() -> dict[str, Values]:
         "batch norm before first weights": {**early, **first, "optimizer": "sgd", "learning_rate": 0.2},
         "batch norm before last weights, dropout": {**early, **last, "dropout": 0.2, "learning_rate": 0.01},
         "batch norm before weights of one layer, l2, clipped": {
-            **early,
-            "layers": 1,
-            "batch_norm": True,
-            "l2": 0.01,
-            "clipnorm": 0.1,
-            "optimizer": "sgd",
-            "learning_rate": 0.2,
-            "input_scaling": "unit",
+            **early, "layers": 1, "batch_norm": True, "l2": 0.01, "clipnorm": 0.1, "optimizer": "sgd",
+            "learning_rate": 0.2, "input_scaling": "unit",
         },
         "batch norm of one layer": {
-            "layers": 1,
-            "units_1": 16,
-            "batch_norm": True,
-            "activation": "gelu",
-            "learning_rate": 0.01,
+            "layers": 1, "units_1": 16, "batch_norm": True, "activation": "gelu", "learning_rate": 0.01,
         },
-    }
+    }  # fmt: skip
 
 
 def of_targets() -> dict[str, Values]:
     """What only classes have."""
-    same: Values = {
-        "layers": 2,
-        "units_1": 12,
-        "units_2": 8,
-        "activation": "tanh",
-        "learning_rate": 0.1,
-        "optimizer": "sgd",
-    }
+    same: Values = {"layers": 2, "units_1": 12, "units_2": 8, "activation": "tanh", "learning_rate": 0.1,
+                    "optimizer": "sgd"}  # fmt: skip
     return {
         "label smoothing": {**same, "label_smoothing": 0.15},
         "class weights": {**same, "class_weight": "balanced"},
@@ -309,14 +302,26 @@ def of_targets() -> dict[str, Values]:
         "squared error": {**same, "loss": "mse", "learning_rate": 1.0},
         "squared error without layers": {"layers": 0, "loss": "mse", "learning_rate": 0.05},
         "squared error, weights and smoothing": {
-            **same,
-            "loss": "mse",
-            "learning_rate": 1.0,
-            "class_weight": "balanced",
-            "label_smoothing": 0.1,
+            **same, "loss": "mse", "learning_rate": 1.0, "class_weight": "balanced", "label_smoothing": 0.1,
         },
         "class weights without layers": {"layers": 0, "class_weight": "balanced", "learning_rate": 0.05},
-    }
+    }  # fmt: skip
+
+
+def of_outputs() -> dict[str, Values]:
+    """What only three classes and more have."""
+    same: Values = {"layers": 2, "units_1": 12, "units_2": 8, "activation": "tanh", "optimizer": "sgd",
+                    "learning_rate": 0.5, "output_activation": "sigmoid"}  # fmt: skip
+    return {
+        "sigmoids": same,
+        "sigmoids, squared error": {**same, "loss": "mse", "learning_rate": 1.0},
+        "sigmoids, squared error, weights and smoothing": {
+            **same, "loss": "mse", "learning_rate": 1.0, "class_weight": "balanced", "label_smoothing": 0.1,
+        },
+        "sigmoids, weights and smoothing": {**same, "class_weight": "balanced", "label_smoothing": 0.1},
+        "sigmoids without layers": {**same, "layers": 0},
+        "a softmax that is asked for": {**same, "output_activation": "softmax"},
+    }  # fmt: skip
 
 
 def of_shapes() -> dict[str, Values]:
@@ -368,8 +373,8 @@ def of_everything(task: Task) -> dict[str, Values]:
 def of_settings(task: Task) -> dict[str, Values]:
     families = [
         of_optimizers, of_schedules, of_penalties, of_normalisation, of_shapes, of_clipping, of_dropout,
-        of_variance_scaling, of_slopes, of_inputs,
-        *([] if task is Task.REGRESSION else [of_targets]),
+        of_variance_scaling, of_slopes, of_inputs, of_lengths,
+        *([] if task is Task.REGRESSION else [of_targets]), *([of_outputs] if task is Task.MULTICLASS else []),
     ]  # fmt: skip
     return {words: values for family in families for words, values in family().items()}
 
@@ -378,7 +383,8 @@ def of_much(task: Task) -> dict[str, Values]:
     """Fewer of them, with something of every family, and every optimizer, activation and initializer."""
     settings = of_settings(task)
     chosen = {words: settings[words] for words in list(settings)[::3]}
-    return chosen | of_slopes() | of_inputs() | of_activations(3) | of_initializers(3)
+    chosen |= of_outputs() if task is Task.MULTICLASS else {}
+    return chosen | of_slopes() | of_inputs() | of_lengths() | of_activations(3) | of_initializers(3)
 
 
 def of_tasks(task: Task) -> dict[str, Values]:

@@ -162,7 +162,8 @@ def alone(plan: Plan, split: Split, trial: Trial, precision: str = "float32", ma
 
     begin = plain.build(trial, split).get_weights()
     lane = Lane(plan, plan.bucket(trial.values), trial)
-    rates = None if schedule.is_constant(trial.values) else lane.rates[(trial.first_epoch - 1) * lane.steps :]
+    whole = schedule.rates(trial.values, int(trial.values.get("epochs", plan.epochs)) * lane.steps)
+    rates = None if schedule.is_constant(trial.values) else whole[(trial.first_epoch - 1) * lane.steps :]
     keras.config.set_floatx(precision)
     keras.config.set_dtype_policy(precision)
     try:

@@ -28,8 +28,9 @@ KINDS: list[Values] = [
     {"layers": 2, "units_1": 3, "units_2": 16, "activation_1": "sigmoid", "activation_2": "tanh", "batch_norm_1": False,
      "batch_norm_2": True, "l2": 0.01, "optimizer": "rmsprop", "momentum": 0.5, "learning_rate": 0.003},
     {"layers": 3, "units": 12, "activation": "relu", "dropout_1": 0.0, "dropout_2": 0.5, "dropout_3": 0.1,
-     "optimizer": "adadelta", "learning_rate": 1.0, "schedule": "cosine", "end_rate": 0.1},
-    {"layers": 1, "units": 16, "activation": "sigmoid", "optimizer": "ftrl", "learning_rate": 0.1, "warmup": 0.5},
+     "optimizer": "adadelta", "learning_rate": 1.0, "schedule": "cosine", "end_rate": 0.1, "epochs": 5},
+    {"layers": 1, "units": 16, "activation": "sigmoid", "optimizer": "ftrl", "learning_rate": 0.1, "warmup": 0.5,
+     "epochs": 2},
 ]  # fmt: skip
 EPOCHS = 3
 

@@ -25,7 +25,7 @@ from tuner.study import Study, TrainingSection, from_document, load
 from tuner.trainers.stacked import cost
 from tuner.trainers.stacked.plan import DEEPEST, MEMORY, SWITCHES, Plan, Rows, Traits, described, plan
 from tuner.trial import Value
-from tuner.tunables import ACTIVATIONS, OPTIMIZERS, TUNABLES
+from tuner.tunables import ACTIVATIONS, OPTIMIZERS, OUTPUT_ACTIVATIONS, OUTPUTS, TUNABLES
 
 ROOT = Path(__file__).parent.parent.parent.parent
 Draw = Callable[[], float]
@@ -196,6 +196,7 @@ def shipped() -> list[tuple[str, Study, Plan]]:
     rows = {
         "diabetes": Rows(Task.BINARY, 13, 2, 491, 123),
         "breast-cancer": Rows(Task.BINARY, 30, 2, 365, 91),
+        **dict.fromkeys(("mnist-steps", "mnist-networks"), Rows(Task.MULTICLASS, 784, 10, 54000, 6000)),
     }
     found = []
     for name in names(Home(ROOT)):
@@ -222,6 +223,16 @@ def test_every_trial_of_the_shipped_studies_is_stacked_but_for_convolution() -> 
         for number in range(200):
             values = sampled(study, number)
             assert bool(own.reason(values)) == bool(values.get("conv_layers")), name
+
+
+def test_the_outputs_of_a_task_are_known_and_no_others() -> None:
+    for task, known in OUTPUTS.items():
+        own = planned(
+            made({**SPACE, "output_activation": {"choice": [*OUTPUT_ACTIVATIONS]}}), Rows(task, 8, 3, 400, 100)
+        )
+        for word in OUTPUT_ACTIVATIONS:
+            expected = None if word in known else f"the stacked trainer knows no {word} outputs of a {task.value} task"
+            assert own.reason({**WITHIN, "output_activation": word}) == expected
 
 
 def test_equal_words_mean_equal_programs() -> None:
@@ -271,6 +282,8 @@ SPACE = {
         ({"conv_layers": 1, "filters_1": 3}, "the stacked trainer does not know conv_layers"),
         ({"conv_layers": 0, "rotation": 5.0}, "the stacked trainer does not know rotation"),
         ({"shift": 0.1}, "the stacked trainer does not know shift"),
+        ({"output_activation": "softmax"}, "the stacked trainer knows no softmax outputs of a binary task"),
+        ({"output_activation": "sigmoid"}, "output_activation is not in the study's space"),
     ],
 )
 def test_what_is_outside_of_the_space_has_a_reason(beyond: dict[str, Value], reason: str) -> None:
@@ -310,8 +323,11 @@ def test_every_name_and_every_word_is_held_to_keras_or_refused() -> None:
         for value in some:
             reason = own.reason({**within, name: value})
             expected = f"the stacked trainer does not know {name}" if (name, value) in REFUSED else None
+            if value == "linear" and name == "output_activation":
+                expected = "the stacked trainer knows no linear outputs of a multiclass task"
             assert reason == expected, (name, value)
-            if reason is None and value != tunable.default and name not in ("shape", "batch_size"):
+            # Patience is not the engine's business.
+            if reason is None and value != tunable.default and name not in ("shape", "batch_size", "patience"):
                 known = any(key == name and (not tunable.words or value == its) for key, its in compared)
                 assert known, f"no case of parity has {name} = {value}"
 

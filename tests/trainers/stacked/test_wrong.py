@@ -50,6 +50,7 @@ SHOWN: dict[str, Values] = {
         "optimizer": "sgd",
         "learning_rate": 0.1,
     },
+    "sigmoids are taken for a softmax": {"output_activation": "sigmoid", "optimizer": "sgd", "learning_rate": 0.1},
     "smoothing is halved": {"label_smoothing": 0.1, "optimizer": "sgd", "learning_rate": 0.1},
 }
 

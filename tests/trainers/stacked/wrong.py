@@ -255,8 +255,8 @@ def _squared_of_logits(patch: Any) -> None:
     from tuner.trainers.stacked import program
 
     def losses(right: Any) -> Any:
-        def changed(rows: Any, logits: Any, target: Any, smoothing: Any, squared: Any) -> Any:
-            error, *rest = right(rows, logits, target, smoothing, tf.zeros_like(squared))
+        def changed(rows: Any, logits: Any, target: Any, smoothing: Any, squared: Any, apart: Any) -> Any:
+            error, *rest = right(rows, logits, target, smoothing, tf.zeros_like(squared), apart)
             return (error * 2.0 / rows.classes, *rest)
 
         return changed
@@ -307,6 +307,7 @@ IN_THE_NUMBERS: dict[str, Mistake] = {
     "l2 without its factor 2": _constant("l2", lambda right: right / 2),
     "decay at the first rate": _decay_at_the_first_rate,
     "class weights are ignored": _constant("balanced", np.zeros_like),
+    "sigmoids are taken for a softmax": _constant("apart", np.zeros_like),
     "smoothing is halved": _constant("smoothing", lambda right: right / 2),
 }
 MISTAKES = IN_THE_PROGRAM | IN_THE_NUMBERS

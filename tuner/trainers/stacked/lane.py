@@ -16,7 +16,7 @@ from tuner.trainers.stacked import dropout
 from tuner.trainers.stacked.coefficients import ACCUMULATES, FED_WITH_STEPS, coefficients, option
 from tuner.trainers.stacked.plan import Bucket, Plan
 from tuner.trial import Trial, Value
-from tuner.tunables import CLIPPING, setting
+from tuner.tunables import CLIPPING, output_activation, setting
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ class Lane:
             made["smoothing"] = np.float32(setting(self.values, "label_smoothing"))
         if "loss" in traits.switches:
             made["squared"] = np.bool_(setting(self.values, "loss") == "mse")
+        if "output_activation" in traits.switches:
+            made["apart"] = np.bool_(output_activation(self.values, self.plan.rows.task) == "sigmoid")
         if "class_weight" in traits.switches:
             made["balanced"] = np.bool_(setting(self.values, "class_weight") == "balanced")
         limits = {name: np.float32(self.values.get(name, np.inf)) for name in CLIPPING if name in traits.switches}
@@ -141,15 +143,15 @@ class Lane:
     def tables(self, epoch: int, most_steps: int) -> Array:
         """The coefficients of each step of an epoch, (most_steps, columns of `Formula`)."""
         before = (epoch - 1) * self.steps
-        # Beyond the study's last epoch the rate stays where it is, as in the plain trainer.
+        # Beyond the last epoch of the schedule the rate stays where it is, as in the plain trainer.
         step = np.minimum(np.arange(before, before + self.steps), len(self.rates) - 1)
         found = coefficients(self.values, self.rates[step], before - (self.trial.first_epoch - 1) * self.steps)
         return np.concatenate([found, np.zeros((most_steps - self.steps, found.shape[1]), np.float32)])
 
     @cached_property
     def rates(self) -> Array:
-        """The learning rate of each step of the study's epochs."""
-        return rates(self.values, self.plan.epochs * self.steps)
+        """The learning rate of each step of the trial's own epochs, or else of the study's."""
+        return rates(self.values, int(self.values.get("epochs", self.plan.epochs)) * self.steps)
 
     def keys(self, epoch: int, most_steps: int) -> Array:
         """The dropout keys of each step of an epoch, uint32 (most_steps, layers); unused where nothing is dropped."""

@@ -16,12 +16,18 @@ Tensor: TypeAlias = Any
 
 
 def losses(
-    rows: Rows, logits: Tensor, target: Tensor, smoothing: Tensor | None, squared: Tensor | None
+    rows: Rows,
+    logits: Tensor,
+    target: Tensor,
+    smoothing: Tensor | None,
+    squared: Tensor | None,
+    apart: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """dloss/dlogits of each row (S, B, C), before its weight; the row's plain loss and second metric, (S, B).
 
     `target` is (S, B): class numbers, or standardised values; `smoothing` is (S,), and so is `squared`: whether it is
-    not the log loss that is minimised, but the squared error of probabilities. The second metric is 1 where the
+    not the log loss that is minimised, but the squared error of probabilities; so is `apart`: whether several classes
+    have sigmoids, each minimised for itself, of whose shares the plain loss is. The second metric is 1 where the
     predicted class is the true one, and the absolute error of a value.
     """
     if rows.task is Task.REGRESSION:
@@ -53,11 +59,24 @@ def losses(
     if squared is not None:
         of_squares = 2.0 / rows.classes * p * (error - tf.reduce_sum(error * p, -1, keepdims=True))
         error = tf.where(squared[:, None, None], of_squares, error)
+    if apart is not None:
+        own = tf.sigmoid(logits)
+        of_own = (own - wanted) / rows.classes
+        if squared is not None:
+            of_own = tf.where(squared[:, None, None], 2.0 * of_own * own * (1.0 - own), of_own)
+        error = tf.where(apart[:, None, None], of_own, error)
+        # As `models.outputs` has shares.
+        kept = tf.maximum(own, 1e-7)
+        share = tf.reduce_sum(one * kept, -1) / tf.reduce_sum(kept, -1)
+        loss = tf.where(apart[:, None], -tf.math.log(share), loss)
     return error, loss, tf.where(tf.equal(place, target), 1.0, 0.0)
 
 
-def predictions(rows: Rows, logits: Tensor) -> Tensor:
-    """What Keras' network gives for the logits: probabilities, or standardised values."""
+def predictions(rows: Rows, logits: Tensor, apart: Tensor | None) -> Tensor:
+    """What Keras' network gives for the logits: probabilities, sigmoids where several are `apart`, or values."""
     if rows.task is Task.BINARY:
         return tf.sigmoid(logits)
-    return tf.nn.softmax(logits) if rows.task is Task.MULTICLASS else logits
+    if rows.task is Task.REGRESSION:
+        return logits
+    whole = tf.nn.softmax(logits)
+    return whole if apart is None else tf.where(apart[:, None, None], tf.sigmoid(logits), whole)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from tuner.metrics import Task
@@ -20,7 +21,17 @@ from tuner.space import Space
 from tuner.study import TrainingSection
 from tuner.trainers.stacked import cost
 from tuner.trial import Value
-from tuner.tunables import ACTIVATIONS, CLIPPING, FOR_IMAGES, OPTIMIZERS, TUNABLES, only_for_images, setting
+from tuner.tunables import (
+    ACTIVATIONS,
+    CLIPPING,
+    FOR_IMAGES,
+    OPTIMIZERS,
+    OUTPUTS,
+    TUNABLES,
+    only_for_images,
+    output_activation,
+    setting,
+)
 
 if TYPE_CHECKING:
     from tuner.data.split import Split
@@ -36,7 +47,8 @@ _SAMPLE = 256
 # What a program has a term for only where some trial of the study may need it.
 SWITCHES = (
     "negative_slope", "input_dropout", "dropout", "alpha_dropout", "batch_norm", "normalise_at", "l1", "l2",
-    "label_smoothing", "class_weight", "loss", "input_scaling", "amsgrad", "centered", "weight_decay", *CLIPPING,
+    "label_smoothing", "class_weight", "loss", "output_activation", "input_scaling", "amsgrad", "centered",
+    "weight_decay", *CLIPPING,
 )  # fmt: skip
 
 
@@ -118,6 +130,8 @@ class Plan:
             return f"{min(extra)} is not in the study's space"
         if (asked := only_for_images(values)) is not None:
             return f"the stacked trainer does not know {asked}"
+        if (asked := output_activation(values, self.rows.task)) not in OUTPUTS[self.rows.task]:
+            return f"the stacked trainer knows no {asked} outputs of a {self.rows.task.value} task"
         unknown = {name for name in values if name.rstrip("0123456789").rstrip("_") not in KNOWN and name not in KNOWN}
         return f"the stacked trainer does not know {min(unknown)}" if unknown else None
 
@@ -194,7 +208,8 @@ KNOWN = frozenset(
         "init_scale", "init_mode", "init_distribution", "batch_norm", "normalise_at", "l1", "l2", "optimizer",
         "learning_rate", "schedule", "end_rate", "warmup", "momentum", "nesterov", "beta_1", "beta_2", "rho", "epsilon",
         "amsgrad", "centered", "initial_accumulator_value", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm",
-        "label_smoothing", "class_weight", "loss", "input_scaling", "batch_size", "shape",
+        "label_smoothing", "class_weight", "loss", "input_scaling", "batch_size", "shape", "epochs", "patience",
+        "output_activation",
         *FOR_IMAGES,  # as far as they ask for nothing
     }
 )  # fmt: skip
@@ -207,7 +222,7 @@ def plan(space: Space, training: TrainingSection, rows: Rows) -> Plan:
     size = sizes[len(sizes) // 2] if sizes else training.batch_size
     shapes = [(_depth(values), _width(values)) for values in sample]
     workload = cost.Workload(
-        rows.features, rows.outputs, min(size, rows.train), training.epochs * -(-rows.train // size)
+        rows.features, rows.outputs, min(size, rows.train), _epochs(sample, training) * -(-rows.train // size)
     )
     made = Plan(
         rows=rows,
@@ -233,6 +248,11 @@ def _sample(space: Space) -> list[dict[str, Value]]:
         return space.walk(suggest)
 
     return [drawn(number) for number in range(_SAMPLE)]
+
+
+def _epochs(sample: Iterable[Mapping[str, Value]], training: TrainingSection) -> int:
+    """How many epochs a trial has at most, on average."""
+    return round(fmean(training.epochs_of(values) for values in sample))
 
 
 def _depth(values: Mapping[str, Value]) -> int:
@@ -294,6 +314,8 @@ def _may_matter(name: str, parameter: Parameter) -> bool:
 
 
 def _on(name: str, value: Value) -> bool:
+    if name == "output_activation":  # else it is that of the task
+        return value == "sigmoid"
     return value != (TUNABLES[name].default or 0)
 
 

@@ -124,8 +124,8 @@ class Program:
             logits, last, layers, moving = network.forward(
                 weights, moving, constants, drawn, seen[..., None], (key, places)
             )
-            smoothing, squared = constants.get("smoothing"), constants.get("squared")
-            error, loss, second = losses(self.rows, logits, target, smoothing, squared)
+            asked = (constants.get(name) for name in ("smoothing", "squared", "apart"))
+            error, loss, second = losses(self.rows, logits, target, *asked)
             share = self._shares(seen / tf.cast(count, tf.float32), target, constants, class_weights)
             error = error * share[..., None]
             steps_of = _Steps(self.updates, weights, slots, table, constants)
@@ -138,7 +138,8 @@ class Program:
 
         begin = (tf.constant(0), weights, slots, moving, tf.zeros([2, lanes, batch]))
         _, weights, slots, moving, sums = tf.while_loop(lambda at, *_: at < steps, step, begin)
-        predicted = predictions(self.rows, network.logits(weights, moving, constants, x_validation))
+        logits = network.logits(weights, moving, constants, x_validation)
+        predicted = predictions(self.rows, logits, constants.get("apart"))
         return weights, slots, moving, sums, predicted
 
     def _shares(self, share: Tensor, target: Tensor, constants: dict[str, Tensor], class_weights: Tensor) -> Tensor:
