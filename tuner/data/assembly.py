@@ -47,7 +47,7 @@ def assemble(name: str, sheet: Sheet, test: Sheet | None, study: Study) -> Table
     apart = None if test is None else _apart(renamed(test, study, Findings()), kinds, answer, target, study, findings)
     findings.settle()
     assert target is not None, "a target that is not there is a problem"
-    rows = Rows(frame(columns), target.values)
+    rows = Rows(frame(columns), target.values, sheet.lines, sheet.unit)
     said = {each: marks(study, each) for each in kinds}
     return Table(
         name=name,
@@ -127,5 +127,5 @@ def _apart(
     columns = {name: conformed(known, name, cells[name], kind, findings.problems) for name, kind in kinds.items()}
     with findings.gathering():
         values = alike(known, target, cells[answer], marks(study, answer), study.data.labels)
-        return Rows(frame(columns), values)
+        return Rows(frame(columns), values, sheet.lines, sheet.unit)
     return None

@@ -33,11 +33,14 @@ class Rows:
     """Features and target, row by row.
 
     `features` is a DataFrame with index 0 … n-1, or for `Kind.ARRAY` a float32 array of shape (rows, …). `target`
-    holds class numbers (int64) or values (float64), shape (rows,).
+    holds class numbers (int64) or values (float64), shape (rows,). `lines` has the place of each row in its source,
+    counted in `unit`, as a `Sheet` has it; None where the rows are arrays.
     """
 
     features: pd.DataFrame | NDArray[Any]
     target: NDArray[Any]
+    lines: NDArray[np.int64] | None = None
+    unit: str = "row"
 
     def __len__(self) -> int:
         return len(self.target)
