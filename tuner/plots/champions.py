@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from tuner.metrics import Array, classes_of
-from tuner.plots import drawing
+from tuner.metrics import Array
+from tuner.plots import drawing, reckoned
 from tuner.trial import Objective, Result, Value
 
 _IMAGES, _ACROSS = 24, 6
@@ -61,9 +61,7 @@ def confusion(target: Array, predicted: Array, classes: Sequence[Value], path: P
         drawing.short(str(name), drawing.LONGEST_NAME if size <= 12 else drawing.LONGEST_NAME // 2 + 4)
         for name in classes
     ]
-    counts = np.zeros((size, size), dtype=np.int64)
-    np.add.at(counts, (target.astype(np.int64), predicted.astype(np.int64)), 1)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    counts, shares = reckoned.confusion(target, predicted, size)
     side, points = min(max(3.4, 0.62 * size), 9.0), 11 if size <= 12 else 8
     width = max(map(len, names)) * points / 120  # of a name, in inches
     turned = size * (width + 0.1) > side
@@ -91,11 +89,8 @@ def misclassified(images: Array, target: Array, prediction: Array, classes: Sequ
     """What was taken for another class, the surest mistakes first; `images` (rows, height, width, channels)."""
     import numpy as np
 
-    taken = classes_of(prediction)
-    shares = prediction if prediction.ndim > 1 else np.stack([1 - prediction, prediction], axis=1)
-    sure = shares[np.arange(len(taken)), taken]
-    wrong = np.flatnonzero(taken != target)
-    shown = wrong[np.argsort(-sure[wrong], kind="stable")][:_IMAGES]
+    taken, sure, wrong = reckoned.mistakes(target, prediction)
+    shown = wrong[:_IMAGES]
     down = max(math.ceil(len(shown) / _ACROSS), 1)
     with drawing.figure(path, 9.6, 0.8 + 1.95 * down) as figure:
         more = ", the surest mistakes first" if len(wrong) > 1 else ""

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuner.plots import reckoned
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -84,7 +86,5 @@ def words(metric: str) -> str:
 
 
 def short(name: str, most: int = LONGEST_NAME) -> str:
-    """A name cut in its middle, because long names often differ at the end. A dollar sign would begin a formula."""
-    half = most // 2
-    cut = name if len(name) <= most else f"{name[: half - 1]}…{name[-half:]}"
-    return cut.replace("$", r"\$")
+    """A name cut in its middle. A dollar sign would begin a formula."""
+    return reckoned.short(name, most).replace("$", r"\$")

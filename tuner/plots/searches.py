@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tuner.plots import drawing
+from tuner.plots import drawing, reckoned
 from tuner.trial import Aim, Objective, Result, State
 
 if TYPE_CHECKING:
@@ -55,11 +55,7 @@ def optimisation_history(results: Sequence[Result], objective: Objective, path: 
 
 
 def _draw_best(axes: Axes, scored: Sequence[Result], objective: Objective) -> None:
-    steps: list[tuple[int, float]] = []
-    for result in sorted(scored, key=lambda r: r.trial.number):
-        better = result.score is not None and (not steps or objective.better(result.score, steps[-1][1]))
-        if result.state is State.COMPLETE and better and result.score is not None:
-            steps.append((result.trial.number, result.score))
+    steps = reckoned.best_so_far(scored, objective)
     if steps:
         last = max(result.trial.number for result in scored)
         numbers, scores = zip(*steps, (last, steps[-1][1]), strict=True)
@@ -68,16 +64,12 @@ def _draw_best(axes: Axes, scored: Sequence[Result], objective: Objective) -> No
 
 def _keep_readable(axes: Axes, scores: Sequence[float], objective: Objective) -> int:
     """Cuts the axis where a few scores would squeeze all others, and returns how many are left out."""
-    if len(scores) < 5:
-        return 0
-    ordered = sorted(scores, reverse=objective.goal == "maximize")
-    best, typical = ordered[0], ordered[int(0.75 * (len(ordered) - 1))]
-    reach = 2.5 * abs(typical - best)
-    if not 0 < reach < 0.5 * abs(ordered[-1] - best):
-        return 0
-    sign = -1 if objective.goal == "maximize" else 1
-    axes.set_ylim(*sorted((best - sign * 0.1 * reach, best + sign * reach)))
-    return sum(abs(score - best) > reach for score in scores)
+    low, high = reckoned.readable(scores, objective.goal) if scores else (0.0, 0.0)
+    left_out = sum(not low <= score <= high for score in scores)
+    if left_out:
+        room = 0.1 * (high - low)  # beyond the best
+        axes.set_ylim((low, high + room) if objective.goal == "maximize" else (low - room, high))
+    return left_out
 
 
 def _draw_scoreless(axes: Axes, results: Sequence[Result]) -> None:
