@@ -62,6 +62,11 @@ class Shown:
         return self.verdict.champion if self.verdict else None
 
     @property
+    def since(self) -> int:
+        """How many trials have ended since the champion was named; 0 where there is none."""
+        return len(self.results) - self.verdict.trials if self.verdict else 0
+
+    @property
     def counts(self) -> Mapping[State, int]:
         return Counter(result.state for result in self.results)
 
@@ -94,6 +99,16 @@ def _shown(ledger: Ledger, search: Search) -> Shown:
     )
 
 
+def gone_on(shown: Shown) -> str:
+    """That the champion is one of fewer trials than have ended by now; nothing where it is one of all."""
+    if shown.verdict is None or not shown.since:
+        return ""
+    trials = shown.verdict.trials
+    first = "trial" if trials == 1 else f"{trials:,} trials"
+    further = f"by {wording.count(shown.since, 'trial')}, and names a champion anew when it ends"
+    return f"The champion is that of the first {first}; the search has gone on since, {further}"
+
+
 def print_search(shown: Shown, top: int) -> None:
     """The leaderboard, and the champion with its scores."""
     console = _console()
@@ -119,6 +134,10 @@ def print_search(shown: Shown, top: int) -> None:
             console.print(f"★ the champion{', of the best mean with fresh seeds' if shown.fresh else ''}", style="dim")
     console.print()
     if shown.verdict is not None:
+        if shown.since:
+            further = "" if shown.owner else f". Go on with: tuner search {shown.search.label}"
+            console.print(f"{gone_on(shown)}{further}", style="yellow", soft_wrap=True)
+            console.print()
         _print_verdict(console, shown.verdict)
         run = shown.runs.get(shown.verdict.champion, "not written yet")
         console.print(f"MLflow runs: champion {run}, search {search.run or 'not written yet'}", style="dim")

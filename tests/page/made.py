@@ -57,30 +57,52 @@ def values(folder: Path) -> str:
     return f"title = 'Prices'\n[data]\nsource = 'rows.csv'\ntarget = '{PRICE}'\n"
 
 
+def gaps(folder: Path) -> str:
+    """As `values`, with test rows in a file of their own, and with lines in both that have no row or an empty one."""
+    study = values(folder)
+    lines = (folder / "rows.csv").read_text(encoding="utf-8").splitlines()
+    for i in range(len(lines) - 1, 0, -9):
+        lines.insert(i, "" if i % 2 else ",,")
+    (folder / "rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "more.csv").write_text("\n".join([lines[0], "", *lines[1:40]]) + "\n", encoding="utf-8")
+    return f"{study}test = 'more.csv'\n"
+
+
+def flowers(folder: Path) -> str:
+    return "title = 'Flowers'\n[data]\nsource = 'sklearn:iris'\n"
+
+
 def images(folder: Path) -> str:
     return "title = 'Digits'\n[data]\nsource = 'sklearn:digits'\n"
 
 
 def search(
     folder: Path, data: Callable[[Path], str], trials: int, *, fate: Fate = lambda trial: State.COMPLETE,
-    ends: bool = True, objective: str = "",
+    ends: bool = True, objective: str = "", later: int = 0,
 ) -> Home:  # fmt: skip
-    """A folder with a search `made@1` of so many trials; its champion is named where it `ends`."""
+    """A folder with a search `made@1` of so many trials; its champion is named where it `ends`.
+
+    It has gone on since then by so many trials as `later` says.
+    """
     home = Home(folder)
     (folder / "studies").mkdir(parents=True)
     path = folder / "studies" / "made.toml"
-    path.write_text(data(folder / "studies") + objective + SPACE.format(trials=max(trials, 1)), encoding="utf-8")
+    path.write_text(
+        data(folder / "studies") + objective + SPACE.format(trials=max(trials + later, 1)), encoding="utf-8"
+    )
     study = load(path)
     split = opening.split(study, home)
     aims = study.objective_for(split.task)
     ledger = Ledger(home)
     with own(ledger, ledger.create("made", study.document, opening.describe(study, split))) as record:
         ask = record.asks(FakeDriver(study, aims).ask, dict)
-        for _ in range(trials):
+        split.save(record.folder / "split")
+        for place in range(trials + later):
+            if ends and place == trials:
+                _conclude(record, aims, split)
             (trial,) = ask(1).trials
             record.told(_outcome(trial, aims, fate(trial)), {})
-        split.save(record.folder / "split")
-        if ends:
+        if ends and not later:
             _conclude(record, aims, split)
     ledger.close()
     return home
@@ -131,7 +153,7 @@ def guesses(split: Split, part: str, every: int = 7) -> Array:
     return np.eye(len(split.classes or ()))[taken] * 0.9 + 0.01
 
 
-def wrong_rows(home: Home, part: str) -> Sequence[int]:
-    """The rows of which `guesses` is wrong, from 1."""
+def wrong_rows(home: Home, part: str, first: int) -> Sequence[int]:
+    """The rows of which `guesses` is wrong, counted from `first`: the lines of a file without gaps from 2."""
     split = Split.open(home.search("made@1") / "split")
-    return [int(row) + 1 for row in split.indices[part][::7]]
+    return [int(row) + first for row in split.indices[part][::7]]

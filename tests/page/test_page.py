@@ -10,7 +10,6 @@ import tomllib
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,47 +18,14 @@ import pytest
 
 from tests.page import made
 from tests.page.conftest import Written
+from tests.page.elements import Elements
 from tuner.home import Home
 from tuner.ledger import Ledger, own
-from tuner.packaging import PREDICTIONS, folder_of
-from tuner.page import champion, pictures, scales, toml, trials, writing
-from tuner.report import load_search
+from tuner.page import champion, gathered, pictures, scales, toml, writing
+from tuner.report import load_search, print_search
+from tuner.trial import Result, State, Trial
 
 KINDS = ("classes", "images", "values", "double", "single", "unended", "hopeless", "empty")
-
-
-class Elements(HTMLParser):
-    """Every element with its attributes, the texts by section, and what is open at the end."""
-
-    VOID = frozenset({"meta", "img", "br", "hr"})
-
-    def __init__(self, page: Path) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.texts: dict[str, list[str]] = {}
-        self._section = "top"
-        self.feed(page.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-        if tag == "section":
-            self._section = dict(attrs)["id"] or ""
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if data.strip():
-            self.texts.setdefault(self._section, []).append(data.strip())
-
-    def said(self, section: str) -> str:
-        return " ".join(self.texts.get(section, []))
-
-    def named(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.found if name == tag]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -143,17 +109,54 @@ def test_a_search_at_work_says_so(tmp_path: Path) -> None:
     assert "This search is running: 2 of 2 trials have ended" in Elements(path).said("top")
 
 
+def test_a_search_that_went_on_says_of_which_trials_its_champion_is(
+    homes: Callable[[str], Home], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = made.search(tmp_path / "home", made.values, 2, later=3)
+    whose = "The champion is that of the first 2 trials; the search has gone on since, by 3 trials"
+    said = Elements(writing.report(home, "made", tmp_path / "a.html", top=5, test=False, force=False)).said("top")
+    assert f"This search has not ended: 5 of 5 trials have. {whose}" in said
+    assert "chosen among the first 2 on" in said
+    shown = load_search(home, "made")
+    print_search(shown, 5)
+    assert (
+        f"{whose}, and names a champion anew when it ends. Go on with: tuner search made@1" in capsys.readouterr().out
+    )
+    running = replace(shown, owner={"host": "here", "pid": 1, "since": 0})
+    assert f"This search is running: 5 of 5 trials have ended. {whose}" in gathered._state(running)
+    print_search(running, 5)
+    assert f"{whose}, and names a champion anew when it ends\n" in capsys.readouterr().out
+    ended = load_search(homes("values"), "made")
+    print_search(ended, 5)
+    assert gathered._state(ended) == ""
+    assert "gone on" not in capsys.readouterr().out
+
+
+def test_the_leaderboard_says_which_layer_a_value_is_of(homes: Callable[[str], Home]) -> None:
+    shown = load_search(homes("values"), "made")
+    slopes: tuple[dict[str, float], ...] = ({"slope_2": 0.1}, {"slope_1": 0.2, "slope_2": 0.3})
+    results = [
+        replace(result, trial=replace(result.trial, values={"layers": 2, "units_1": 4, "units_2": 8 + i, **own}))
+        for i, (result, own) in enumerate(zip(shown.results, slopes, strict=False))
+    ]
+    board = gathered._board(replace(shown, results=results), 5)
+    place = board.columns.index("slope")
+    cells = {line.cells[place].text: line.cells[place].order for line in board.lines}
+    assert cells == {"·-0.1": 0.1, "0.2-0.3": 0.2}
+    assert all(line.cells[place].number for line in board.lines)
+
+
+def test_why_a_trial_failed_names_no_folder() -> None:
+    error = "Traceback\nOSError: No space left: '/home/somebody/tuner data/weights/trial.h5' (see ~/a/b.log, 1/2/3)"
+    failed = gathered._failure(Result(Trial(0, {}, 0, 1), State.FAILED, error=error))
+    assert failed[2] == "OSError: No space left: 'tuner data/weights/trial.h5' (see b.log, 1/2/3)"
+
+
 def test_an_interval_that_is_no_number_is_not_drawn(homes: Callable[[str], Home]) -> None:
     verdict = load_search(homes("values"), "made").verdict
     assert verdict is not None
     assert champion.worth(verdict) is not None
     assert champion.worth(replace(verdict, low=math.nan)) is None
-
-
-def test_the_front_is_a_staircase() -> None:
-    points = [(1.0, 9.0), (2.0, 5.0), (4.0, 3.0)]
-    assert trials._stairs(points, first=True) == [(1, 9), (2, 9), (2, 5), (4, 5), (4, 3)]
-    assert trials._stairs(points, first=False) == [(1, 9), (1, 5), (2, 5), (2, 3), (4, 3)]
 
 
 def test_trials_of_every_fate_are_told(page: Written) -> None:
@@ -165,33 +168,9 @@ def test_trials_of_every_fate_are_told(page: Written) -> None:
     assert "by Optuna's PED-ANOVA" in found.said("importance")
 
 
-def test_the_mistakes_are_those_of_the_stored_predictions(homes: Callable[[str], Home], page: Written) -> None:
-    found = Elements(page("classes"))
-    rows = made.wrong_rows(homes("classes"), "validation")
-    said = found.said("validation-mistakes")
-    assert f"{len(rows)} of 24" in said
-    section = page("classes").read_text(encoding="utf-8").partition('<section id="validation-mistakes">')[2]
-    listed = re.findall(r"<tr><td>(\d+)</td>", section.partition("</section>")[0])
-    assert sorted(map(int, listed)) == sorted(rows)
-    sure = re.findall(r"</td><td>(0\.\d\d)</td>", section.partition("</section>")[0])
-    assert sure == sorted(sure, reverse=True), "the surest mistakes first"
-    assert set(sure) == {"0.80", "0.90"}
-    assert f"plain → {made.IMAGE}" in said or f"{made.IMAGE} → plain" in said
-    assert f"{made.SCRIPT}1" in said, "the cells of a row stand beside it"
-
-
-def test_test_rows_are_shown_only_when_asked_for(homes: Callable[[str], Home], page: Written) -> None:
-    assert "test" not in Elements(page("values")).texts
-    asked = Elements(page("values", test=True))
-    assert "These rows were kept apart." in asked.said("test")
-    for row in made.wrong_rows(homes("values"), "test"):
-        assert str(row) in asked.texts["test-mistakes"]
-    assert Ledger(homes("values")).get("made").looks == 1, "the same champion on the same rows is the same look"
-
-
 def test_images_are_drawn_as_they_are(homes: Callable[[str], Home], page: Written) -> None:
     images = Elements(page("images")).named("img")
-    rows = made.wrong_rows(homes("images"), "validation")
+    rows = made.wrong_rows(homes("images"), "validation", first=1)
     assert sorted(int(re.findall(r"row (\d+)", image["alt"] or "")[0]) for image in images) == sorted(rows)
     from sklearn.datasets import load_digits
 
@@ -221,38 +200,6 @@ def test_a_png_is_what_another_reader_reads() -> None:
         cells = random.integers(0, 256, shape).astype(np.uint8)
         assert (read(pictures.png(cells)) == cells).all()
     assert zlib.crc32(b"IEND") == int.from_bytes(pictures.png(np.zeros((1, 1), np.uint8))[-4:], "big")
-
-
-def test_the_front_is_drawn_with_all_its_trials(homes: Callable[[str], Home], page: Written) -> None:
-    shown = load_search(homes("double"), "made")
-    text = page("double").read_text(encoding="utf-8")
-    section = text.partition('<section id="front">')[2].partition("</section>")[0]
-    wide = section.partition("</svg>")[0]
-    tips = {int(number) for number in re.findall(r'class="mark (?:complete|champion)"><title>trial (\d+)', wide)}
-    assert tips == shown.front
-    assert wide.count("<title>trial ") == 12
-    assert 'id="front"' not in page("values").read_text(encoding="utf-8")
-
-
-def test_without_stored_predictions_or_arrays_the_page_says_why(tmp_path: Path) -> None:
-    home = made.search(tmp_path / "home", made.values, 2)
-    number = (Ledger(home).get("made").verdict or {})["champion"]
-    (folder_of(home.search("made@1"), number) / PREDICTIONS).unlink()
-    first = writing.report(home, "made", tmp_path / "a.html", top=5, test=False, force=False)
-    assert "The champion's predictions were not kept with it" in Elements(first).said("mistakes")
-    for path in (home.search("made@1") / "split").iterdir():
-        path.unlink()
-    second = writing.report(home, "made", tmp_path / "b.html", top=5, test=False, force=False)
-    assert "The arrays of this search are not in its folder" in Elements(second).said("mistakes")
-
-
-def test_rows_that_have_changed_are_not_shown_beside_the_mistakes(tmp_path: Path) -> None:
-    home = made.search(tmp_path / "home", made.values, 2)
-    rows = home.root / "studies" / "rows.csv"
-    rows.write_text(rows.read_text().replace("1000", "1001"))
-    written = writing.report(home, "made", tmp_path / "a.html", top=5, test=False, force=False)
-    said = Elements(written).said("validation-mistakes")
-    assert "has other rows now than those that were searched" in said
 
 
 def test_where_files_lie_is_not_told(homes: Callable[[str], Home], page: Written) -> None:
@@ -290,9 +237,3 @@ def test_a_scale_without_width_and_one_of_decades_have_ticks() -> None:
     assert [said for _, said in decades.ticks(6)] == ["0.0001", "0.001", "0.01", "0.1"]
     assert decades.at(1e-9) == 0.0
     assert decades.at(1.0) == 90.0
-
-
-def test_a_few_far_scores_do_not_squeeze_the_others() -> None:
-    assert scales.readable([0.9, 0.89, 0.88, 0.87, 0.1], "maximize")[0] > 0.8
-    assert scales.readable([0.9, 0.89, 0.1], "maximize") == (0.1, 0.9)
-    assert scales.readable([1.0, 1.1, 1.2, 1.3, 900.0], "minimize")[1] < 2

@@ -12,6 +12,7 @@ from tuner.metrics import Array
 from tuner.page.drawing import Drawing, frame
 from tuner.page.scales import Numbers
 from tuner.page.trials import Figure
+from tuner.plots import reckoned
 from tuner.trial import Value
 
 _MOST_CLASSES = 30
@@ -69,10 +70,7 @@ def matrix(target: Array, taken: Array, classes: Sequence[Value]) -> Matrix:
     """Of class numbers; both of shape (rows,)."""
     import numpy as np
 
-    size = len(classes)
-    counts = np.zeros((size, size), dtype=np.int64)
-    np.add.at(counts, (target.astype(np.int64), taken.astype(np.int64)), 1)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    counts, shares = reckoned.confusion(target, taken, len(classes))
     names = tuple(wording.value(each) if isinstance(each, bool) else str(each) for each in classes)
     wrong = [(int(counts[i, j]), i, j) for i, j in zip(*np.nonzero(counts), strict=True) if i != j]
     most = [(names[i], names[j], count) for count, i, j in sorted(wrong, key=lambda each: -each[0])[:10]]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup, escape
 
 from tuner.page.scales import Scale, Words
+from tuner.plots.reckoned import short
 
 Point = tuple[float, float]
 
@@ -85,12 +86,6 @@ class Drawing:
 
 def _tip(said: str) -> tuple[Markup, ...]:
     return (element("title", said),) if said else ()
-
-
-def short(name: str, most: int) -> str:
-    """A name cut in its middle, because long names often differ at the end."""
-    half = most // 2
-    return name if len(name) <= most else f"{name[: max(half - 1, 1)]}…{name[-half:]}"
 
 
 def frame(

@@ -12,7 +12,7 @@ from tuner.home import Home
 from tuner.page import champion, record, rows, toml, trials
 from tuner.page.rows import Part
 from tuner.page.trials import Figure
-from tuner.report import Shown
+from tuner.report import Shown, gone_on
 from tuner.trial import Result, State, Value
 
 BEST = 5  # trials whose learning curves are shown
@@ -80,7 +80,6 @@ class Page:
     curves: tuple[Figure, ...]
     parts: tuple[Part, ...]
     no_parts: str
-    target: str
     regression: bool
     failed: tuple[tuple[int, str, str, str], ...]  # number, state, reason, values
     failed_left_out: int
@@ -121,7 +120,6 @@ def gather(shown: Shown, home: Home, top: int, test: bool) -> Page:
         curves=tuple(trials.curves(shown, result) for result in _first(shown) if result.history),
         parts=tuple(found),
         no_parts=why_not,
-        target=str(shown.search.data.get("target", "target")),
         regression=shown.search.data["task"] == "regression",
         failed=tuple(_failure(result) for result in failed[:_MOST_FAILED]),
         failed_left_out=max(len(failed) - _MOST_FAILED, 0),
@@ -155,8 +153,11 @@ def _when(seconds: float) -> str:
 
 
 def _state(shown: Shown) -> str:
-    """What a reader must know where the search is not one that ended with a champion."""
+    """What a reader must know where the search is not one that ended with a champion of all its trials."""
     done = f"{len(shown.results)} of {shown.study.search.trials} trials"
+    if shown.since:
+        state = f"has not ended: {done} have" if shown.owner is None else f"is running: {done} have ended"
+        return f"This search {state}. {gone_on(shown)}."
     if shown.owner is not None:
         return f"This search is running: {done} have ended, and what is below is what they came to so far."
     if not shown.results:
@@ -176,9 +177,8 @@ def _tiles(shown: Shown) -> Iterator[Tile]:
         interval = f"95 % interval {wording.score(verdict.low)} to {wording.score(verdict.high)}"
         rows_seen = f"{verdict.test_rows:,} test rows, seen {seen}"
         yield Tile(f"test {verdict.metric}", wording.score(verdict.test), f"{interval} · {rows_seen}", "first")
-        chosen = (
-            f"trial {verdict.champion}, chosen among {verdict.trials:,} on {verdict.validation_rows:,} validation rows"
-        )
+        among = f"{'the first ' if shown.since else ''}{verdict.trials:,}"
+        chosen = f"trial {verdict.champion}, chosen among {among} on {verdict.validation_rows:,} validation rows"
         fresh = "" if verdict.fresh is None else f" · mean with fresh seeds {wording.score(verdict.fresh)}"
         yield Tile(f"validation {verdict.metric}", wording.score(verdict.score), f"{chosen}{fresh}")
         yield from _simple(verdict)
@@ -222,32 +222,38 @@ def _first(shown: Shown) -> list[Result]:
 
 
 def _board(shown: Shown, top: int) -> Board:
-    ranked, fresh = shown.ranked, shown.fresh
+    ranked, fresh, front = shown.ranked, shown.fresh, shown.front
     names = trials.varied(shown, ())
     columns = ["place", "trial", *(aim.metric for aim in shown.objective.aims)]
     columns += ["fresh seeds"] if fresh else []
-    lines = [_line(shown, place, result, names) for place, result in enumerate(ranked[:top], start=1)]
+    lines = []
+    for place, result in enumerate(ranked[:top], start=1):
+        number = result.trial.number
+        mark = "champion" if number == shown.champion else "front" if number in front else ""
+        lines.append(Line(tuple(_cells(shown, place, result, names, fresh)), mark))
     return Board((*columns, "epoch", "seconds", *names), tuple(lines), max(len(ranked) - top, 0))
 
 
-def _line(shown: Shown, place: int, result: Result, names: Sequence[str]) -> Line:
-    number, fresh = result.trial.number, shown.fresh
-    cells = [Cell(str(place), place), Cell(str(number), number)]
+def _cells(
+    shown: Shown, place: int, result: Result, names: Sequence[str], fresh: Mapping[int, float]
+) -> Iterator[Cell]:
+    number = result.trial.number
+    yield Cell(str(place), place)
+    yield Cell(str(number), number)
     for aim, each in zip(shown.objective.aims, (result.score, *result.further), strict=True):
-        cells.append(Cell(wording.objective(aim.metric, each), 0.0 if each is None else each))
+        yield Cell(wording.objective(aim.metric, each), 0.0 if each is None else each)
     if fresh:
-        cells.append(Cell(wording.score(fresh[number]), fresh[number]) if number in fresh else Cell("", ""))
-    cells.append(Cell(f"{result.best_epoch}/{len(result.history)}", result.best_epoch or 0))
-    cells.append(Cell(f"{result.seconds:.1f}", result.seconds))
-    own = trials.settings(result.trial.values)
-    cells += [_cell(own.get(name, ())) for name in names]
-    mark = "champion" if number == shown.champion else "front" if number in shown.front else ""
-    return Line(tuple(cells), mark)
+        yield Cell(wording.score(fresh[number]), fresh[number]) if number in fresh else Cell("", "")
+    yield Cell(f"{result.best_epoch}/{len(result.history)}", result.best_epoch or 0)
+    yield Cell(f"{result.seconds:.1f}", result.seconds)
+    shared, layered = wording.by_layer(result.trial.values)
+    for name in names:
+        yield _cell([shared[name]] if name in shared else layered.get(name, []))
 
 
-def _cell(own: tuple[Value, ...]) -> Cell:
-    """One value, or those of all layers in a row; sorted by the first."""
-    first = own[0] if own else ""
+def _cell(own: Sequence[Value]) -> Cell:
+    """One value, or those of all layers in a row, a dot for a layer that has none; sorted by the first value."""
+    first = next((value for value in own if value != "·"), "")
     number = isinstance(first, int | float) and not isinstance(first, bool)
     return Cell("-".join(map(wording.value, own)), first if number else str(first), number)
 
@@ -261,7 +267,7 @@ def _marks(shown: Shown) -> Iterator[tuple[str, str]]:
 
 
 def _failure(result: Result) -> tuple[int, str, str, str]:
-    why = wording.last_line(result.error) if result.error else ""
+    why = record.without_folders(wording.last_line(result.error)) if result.error else ""
     if not why and result.state is State.DIVERGED:
         why = f"loss or weights were no numbers any more after {wording.count(len(result.history), 'epoch')}"
     return result.trial.number, result.state.value, why, wording.values(result.trial.values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from tuner.home import Home
 from tuner.packaging import MANIFEST, folder_of
 from tuner.report import Shown
 from tuner.versions import versions
+
+# The folders of an absolute path, before the name that they lead to.
+_FOLDERS = re.compile(r"(?<![\w.:/~])~?(?:/[^\s/'\"]+)+/(?=[^\s/'\"])")
 
 
 def document(shown: Shown, home: Home) -> dict[str, Any]:
@@ -22,6 +26,11 @@ def document(shown: Shown, home: Home) -> dict[str, Any]:
         if path.is_absolute():
             data[key] = str(path.relative_to(home.root) if path.is_relative_to(home.root) else path.name)
     return {**found, "data": data} if data else found
+
+
+def without_folders(said: str) -> str:
+    """A message of some library, with the files in it by their names alone."""
+    return _FOLDERS.sub("", said)
 
 
 def settings(shown: Shown) -> Iterator[tuple[str, str]]:

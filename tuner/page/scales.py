@@ -111,18 +111,3 @@ def _spelled(number: float, decimals: int) -> str:
     if abs(number) >= 1e6 or (number and decimals > 4):
         return f"{number:.3g}"
     return f"{number:,.{decimals}f}"
-
-
-def readable(scores: Sequence[float], goal: str, room: float = 2.5) -> tuple[float, float]:
-    """The part of an axis that shows most scores well: all of it, unless a few that are far worse would squeeze it.
-
-    Then it has `room` times what lies between the best score and three quarters of all.
-    """
-    ordered = sorted(scores, reverse=goal == "maximize")
-    best, worst = ordered[0], ordered[-1]
-    typical = ordered[int(0.75 * (len(ordered) - 1))]
-    reach = room * abs(typical - best)
-    if len(ordered) < 5 or not 0 < reach < 0.5 * abs(worst - best):
-        return min(best, worst), max(best, worst)
-    edge = best - reach if goal == "maximize" else best + reach
-    return min(best, edge), max(best, edge)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
 
 from tuner import wording
 from tuner.page.drawing import Drawing, frame, room_below
-from tuner.page.scales import Numbers, Scale, Words, readable
+from tuner.page.scales import Numbers, Scale, Words
 from tuner.parameters import Choice, Float, Int
+from tuner.plots import reckoned
 from tuner.report import Shown
 from tuner.trial import Result, State, Value
 
@@ -58,7 +60,7 @@ def _history(shown: Shown, scored: Sequence[Result], width: float, height: float
     x = Numbers.over([r.trial.number for r in shown.results], _LEFT, width - 12, whole=True)
     y = Numbers.over(_range(shown, scored), bottom, _TOP)
     frame(drawing, x, y, "trial", metric, (int(width / 60), 5))
-    steps = _best_so_far(shown, scored)
+    steps = reckoned.best_so_far(scored, shown.objective)
     if steps:
         last = max(result.trial.number for result in shown.results)
         corners = [(x.at(steps[0][0]), y.at(steps[0][1]))]
@@ -69,15 +71,6 @@ def _history(shown: Shown, scored: Sequence[Result], width: float, height: float
         place = y.at(result.score) if result.score is not None and _finite(result.score) else bottom + 28
         _mark(drawing, shown, result, (x.at(result.trial.number), place))
     return drawing
-
-
-def _best_so_far(shown: Shown, scored: Sequence[Result]) -> list[tuple[int, float]]:
-    steps: list[tuple[int, float]] = []
-    for result in sorted(scored, key=lambda each: each.trial.number):
-        score = result.score or 0.0
-        if result.state is State.COMPLETE and (not steps or shown.objective.better(score, steps[-1][1])):
-            steps.append((result.trial.number, score))
-    return steps
 
 
 def _mark(drawing: Drawing, shown: Shown, result: Result, at: tuple[float, float], size: float = 4.0) -> None:
@@ -97,7 +90,7 @@ def tip(shown: Shown, result: Result) -> str:
 
 def _range(shown: Shown, scored: Sequence[Result]) -> tuple[float, float]:
     scores = [result.score for result in scored if result.score is not None]
-    return readable(scores, shown.objective.goal) if scores else (0.0, 1.0)
+    return reckoned.readable(scores, shown.objective.goal) if scores else (0.0, 1.0)
 
 
 def _finite(score: float | None) -> bool:
@@ -122,16 +115,15 @@ def _drawn_front(
     first, other = shown.objective.aims[0], shown.objective.aims[place]
     drawing = Drawing(width, height, f"Pareto front of {first.metric} and {other.metric}", "middle-sized")
     across = [values[place] for _, values in valued]
-    log = min(across) > 0 and max(across) > 20 * min(across)
-    x = Numbers.over(across, _LEFT, width - 12, log=log)
+    x = Numbers.over(across, _LEFT, width - 12, log=_of_orders(across))
     y = Numbers.over([values[0] for _, values in valued], height - 46, _TOP)
     frame(drawing, x, y, f"{other.metric} ({other.goal})", f"{first.metric} ({first.goal})")
-    front = sorted((values[place], values[0]) for result, values in valued if result.trial.number in shown.front)
+    front = shown.front
     if len(shown.objective.aims) == 2:
-        points = [(x.at(a), y.at(b)) for a, b in front]
-        drawing.path(_stairs(points, first=other.goal == "minimize"), "best-line")
-    for result, values in sorted(valued, key=lambda each: each[0].trial.number in shown.front):
-        on_it = result.trial.number in shown.front
+        reached = sorted((values[place], values[0]) for result, values in valued if result.trial.number in front)
+        drawing.path(_stairs([(x.at(a), y.at(b)) for a, b in reached], other.goal), "best-line")
+    for result, values in sorted(valued, key=lambda each: each[0].trial.number in front):
+        on_it = result.trial.number in front
         champion = result.trial.number == shown.champion
         look = "champion" if champion else "complete" if on_it else "behind"
         at = (x.at(values[place]), y.at(values[0]))
@@ -139,14 +131,14 @@ def _drawn_front(
     return drawing
 
 
-def _stairs(points: Sequence[tuple[float, float]], *, first: bool) -> list[tuple[float, float]]:
+def _stairs(points: Sequence[tuple[float, float]], goal: str) -> list[tuple[float, float]]:
     """The edge of what was reached: between two points of a front there is nothing on the straight line.
 
-    `first`: each point's own level holds up to the next one.
+    Where the `goal` of what goes across is to minimize it, each point's own level holds up to the next one.
     """
     corners = list(points[:1])
     for (x, y), after in pairwise(points):
-        corners += [(after[0], y) if first else (x, after[1]), after]
+        corners += [(after[0], y) if goal == "minimize" else (x, after[1]), after]
     return corners
 
 
@@ -157,15 +149,28 @@ def settings(values: Mapping[str, Value]) -> dict[str, tuple[Value, ...]]:
     return {**{name: (value,) for name, value in shared.items()}, **own}
 
 
-def evenly(results: Sequence[Result], most: int) -> list[Result]:
-    """So many of them at most, evenly spread; the first is always there."""
-    return [results[i * len(results) // most] for i in range(most)] if len(results) > most else list(results)
+def evenly(results: Sequence[Result], most: int, kept: Collection[int] = ()) -> list[Result]:
+    """So many of them at most, evenly spread, in their order; the first is always there.
+
+    So is every trial that is `kept`, by number, even where those alone are more.
+    """
+    if len(results) <= most:
+        return list(results)
+    others = [result for result in results if result.trial.number not in kept]
+    room = min(max(most - (len(results) - len(others)), 1), len(others))
+    spread = {others[i * len(others) // room].trial.number for i in range(room)}
+    return [result for result in results if result.trial.number in spread or result.trial.number in kept]
+
+
+def _kept(shown: Shown) -> set[int]:
+    """The trials that no drawing leaves out: the champion, and the Pareto front."""
+    return shown.front | ({shown.champion} if shown.champion is not None else set())
 
 
 def slices(shown: Shown, order: Sequence[str]) -> list[Figure]:
     """The score against each parameter that was varied, those in `order` first; of layers, each is a mark."""
     ranked = [r for r in shown.results if r.state in (State.COMPLETE, State.PRUNED) and _finite(r.score)]
-    drawn = evenly(sorted(ranked, key=lambda r: r.trial.number != shown.champion), MOST_MARKS)
+    drawn = evenly(sorted(ranked, key=lambda r: r.trial.number != shown.champion), MOST_MARKS, _kept(shown))
     return [_slice(shown, name, drawn) for name in varied(shown, order)] if drawn else []
 
 
@@ -201,20 +206,26 @@ def _slice(shown: Shown, name: str, drawn: Sequence[Result]) -> Figure:
 def _scale(shown: Shown, name: str, values: Sequence[Value], start: float, end: float) -> Scale:
     """The axis of a parameter: as its range is, of the values that occurred."""
     parameter = next((p for p in shown.study.space.parameters if p.name == name), None)
-    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    if isinstance(parameter, Int | Float) and len(numbers) == len(values) and numbers:
-        whole = isinstance(parameter, Int)
-        ends = (float(parameter.low), float(parameter.high))  # what was left untried is seen too
-        return Numbers.over([*ends, *numbers], start, end, log=parameter.log, whole=whole and not parameter.log)
     known = parameter.options if isinstance(parameter, Choice) else ()
     there = set(values)
+    if _are_numbers(values) and not there <= set(known):
+        numbers = [float(value) for value in values]
+        if isinstance(parameter, Int | Float):
+            ends = (float(parameter.low), float(parameter.high))  # what was left untried is seen too
+            whole = isinstance(parameter, Int) and not parameter.log
+            return Numbers.over([*ends, *numbers], start, end, log=parameter.log, whole=whole)
+        log = _of_orders(numbers)
+        return Numbers.over(
+            numbers, start, end, log=log, whole=not log and all(number.is_integer() for number in numbers)
+        )
     others = sorted(there - set(known), key=lambda value: (isinstance(value, str), value))
     return Words((*(word for word in known if word in there), *others), start, end)
 
 
 def parallel(shown: Shown, order: Sequence[str]) -> Figure | None:
     """A line for each completed trial, through its score and its values; None where there is nothing to compare."""
-    ranked = evenly(shown.ranked, MOST_LINES)
+    every = shown.ranked
+    ranked = evenly(every, MOST_LINES, _kept(shown))
     names = varied(shown, order)[: MOST_AXES - 1]
     if len(ranked) < 2 or not names:
         return None
@@ -223,41 +234,66 @@ def parallel(shown: Shown, order: Sequence[str]) -> Figure | None:
     top, bottom, gap = 44.0, height - 44.0, (width - 150) / len(names)
     places = [70.0 + i * gap for i in range(len(names) + 1)]
     score = Numbers.over(_range(shown, ranked), bottom, top)
-    chosen = {r.trial.number: {n: _one(own) for n, own in settings(r.trial.values).items()} for r in ranked}
-    scales = {
-        name: _scale(shown, name, [own[name] for own in chosen.values() if name in own], bottom, top) for name in names
-    }
-    for place, result in reversed(list(enumerate(ranked))):
-        own = chosen[result.trial.number]
+    chosen = {name: _chosen(name, ranked) for name in names}
+    scales = {name: _scale(shown, name, list(own.values()), bottom, top) for name, own in chosen.items()}
+    good = {result.trial.number for result in every[: _standing_out(every)]}
+    for result in reversed(ranked):
+        number = result.trial.number
         points = [(places[0], score.at(result.score or 0.0))]
         points += [
-            (x, scales[name].at(own[name]) if name in own else bottom + 18)
+            (x, scales[name].at(chosen[name][number]) if number in chosen[name] else bottom + 18)
             for x, name in zip(places[1:], names, strict=True)
         ]
-        champion = result.trial.number == shown.champion
-        look = "champion" if champion else "good" if place < max(3, len(ranked) // 10) else "rest"
+        look = "champion" if number == shown.champion else "good" if number in good else "rest"
         drawing.path(points, f"way {look}", tip(shown, result))
     _axis(drawing, places[0], score, shown.objective.metric)
     for x, name in zip(places[1:], names, strict=True):
         _axis(drawing, x, scales[name], name)
-        if any(name not in own for own in chosen.values()):
+        if len(chosen[name]) < len(ranked):
             drawing.text((x + 6, bottom + 22), "not used", "tick halo")
     return Figure(drawing, _said_of(shown, names, len(ranked)))
 
 
+def _standing_out(ranked: Sequence[Result]) -> int:
+    """How many of the best are drawn so that they stand out: a tenth, and three of fewer than thirty."""
+    return max(3, len(ranked) // 10)
+
+
 def _said_of(shown: Shown, names: Sequence[str], drawn: int) -> str:
-    said = f"{wording.count(drawn, 'completed trial')}; the best tenth stand out, and the champion is the thickest line"
-    layers = [n for n in names if any(len(settings(r.trial.values).get(n, ())) > 1 for r in shown.ranked)]
+    ranked = shown.ranked
+    every, best = len(ranked), _standing_out(ranked)
+    said = wording.count(every, "completed trial")
+    said = said if drawn == every else f"{drawn:,} of {said}, evenly drawn"
+    outstanding = [f"the best {best:,} stand out"] if best < every else []
+    outstanding += ["the champion is the thickest line"] if shown.champion is not None else []
+    said += f"; {' and '.join(outstanding)}" if outstanding else ""
+    layers = [n for n in names if any(len(settings(r.trial.values).get(n, ())) > 1 for r in ranked)]
     said += f". Of {', '.join(layers)}: the mean over layers, or what most of them have" if layers else ""
     left_out = len(varied(shown, ())) - len(names)
     return said + (f". {wording.count(left_out, 'parameter')} more not shown." if left_out else ".")
 
 
-def _one(own: tuple[Value, ...]) -> Value:
-    """The mean of numbers, the most common of words."""
-    if len(own) > 1 and all(isinstance(value, int | float) and not isinstance(value, bool) for value in own):
-        return sum(map(float, own)) / len(own)
-    return Counter(own).most_common(1)[0][0]
+def _chosen(name: str, results: Sequence[Result]) -> dict[int, Value]:
+    """What each trial has of a parameter, all layers in one value: the mean of numbers, or else the most common."""
+    own = {result.trial.number: settings(result.trial.values).get(name, ()) for result in results}
+    numbers = _are_numbers([value for each in own.values() for value in each])
+    return {
+        number: _mean(each) if numbers else Counter(each).most_common(1)[0][0] for number, each in own.items() if each
+    }
+
+
+def _mean(own: Sequence[Value]) -> Value:
+    """A single number as it is, because it may be a whole one."""
+    return own[0] if len(set(own)) == 1 else fmean(map(float, own))
+
+
+def _are_numbers(values: Sequence[Value]) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def _of_orders(numbers: Sequence[float]) -> bool:
+    """Whether numbers are so far apart that a straight axis would squeeze the small ones together."""
+    return min(numbers) > 0 and max(numbers) > 20 * min(numbers)
 
 
 def _axis(drawing: Drawing, x: float, scale: Scale, name: str) -> None:
@@ -269,34 +305,35 @@ def _axis(drawing: Drawing, x: float, scale: Scale, name: str) -> None:
 
 
 def curves(shown: Shown, result: Result) -> Figure:
-    """The loss, and the objective's metric where both parts have it, on train and validation rows by epoch."""
+    """The loss and the objective's metric by epoch, on train and validation rows, or on those of them that have it."""
     metric = shown.objective.metric.removeprefix("val_")
-    names = [name for name in dict.fromkeys((metric, "loss")) if result.history and name in result.history[0]]
+    had = {name for metrics in result.history for name in metrics}
+    names = [name for name in dict.fromkeys((metric, "loss")) if name in had or f"val_{name}" in had]
     height = 190.0
     drawing = Drawing(360.0, height * max(len(names), 1) + 14, f"Learning curves of trial {result.trial.number}")
     epochs = [result.trial.first_epoch + i for i in range(len(result.history))]
     for place, name in enumerate(names):
         both = [[metrics.get(key, math.nan) for metrics in result.history] for key in (name, f"val_{name}")]
-        _curve(drawing, result, name, epochs, both, place * height, place == len(names) - 1)
+        _curve(drawing, result, name, epochs, both, place * height, "epoch" if place == len(names) - 1 else "")
     title = f"Trial {result.trial.number}{' (champion)' if result.trial.number == shown.champion else ''}"
     return Figure(drawing, f"{shown.objective.metric} {wording.score(result.score)}", title=title)
 
 
 def _curve(
     drawing: Drawing, result: Result, name: str, epochs: Sequence[int], both: Sequence[Sequence[float]], top: float,
-    last: bool,
+    across: str,
 ) -> None:  # fmt: skip
     found = [value for line in both for value in line if math.isfinite(value)] or [0.0, 1.0]
     goal = "maximize" if both[1][-1] > both[1][0] else "minimize"
     x = Numbers.over(epochs, _LEFT, 348, whole=True)
-    y = Numbers.over(readable(found, goal, 8.0), top + 160, top + _TOP)
-    frame(drawing, x, y, "epoch" if last else "", name, (7, 5))
+    y = Numbers.over(reckoned.readable(found, goal, 8.0), top + 160, top + _TOP)
+    frame(drawing, x, y, across, name, (7, 5))
     if result.best_epoch is not None:
         best = x.at(result.best_epoch)
         drawing.line((best, y.start), (best, y.end), "best-epoch")
-    for line, class_, said in zip(both, ("train", "validation"), ("train", "validation"), strict=True):
+    for line, part in zip(both, ("train", "validation"), strict=True):
         points = [(x.at(e), y.at(v)) for e, v in zip(epochs, line, strict=True) if math.isfinite(v)]
-        drawing.path(points, f"curve {class_}")
-        for (across, up), epoch in zip(points, epochs, strict=False):
-            if len(epochs) == 1:
-                drawing.mark((across, up), f"mark {class_}", f"{said} {name} after epoch {epoch}")
+        if len(epochs) > 1 and points:
+            drawing.path(points, f"curve {part}")
+        elif points:  # one epoch makes no line
+            drawing.mark(points[0], f"mark {part}", f"{part} {name} after epoch {epochs[0]}")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from tuner.report import load_search
 
 # What tells a page of ours from any other file.
 _OURS = '<meta name="generator" content="tuner report">'
+_HEAD = 4000  # bytes in which that stands
 
 
 def report(home: Home, name: str, output: Path, *, top: int, test: bool, force: bool) -> Path:
@@ -54,29 +58,58 @@ def _sum(script: str) -> str:
 
 
 def _writable(output: Path, force: bool) -> None:
-    if output.is_dir():
-        raise ExportError(f"{output}: is a folder. Name a file in it with -o, as {output / 'report.html'}")
-    if not output.parent.is_dir():
-        raise ExportError(f"{output}: there is no folder {output.parent}. Make it, or name another file with -o")
-    if not output.is_file():
+    with _told(output, "written"):
+        kind = _kind(output)
+    if kind is None:
         return
-    ours = _OURS in output.read_text(encoding="utf-8", errors="replace")[:2000]
+    if stat.S_ISDIR(kind):
+        raise ExportError(f"{output}: is a folder. Name a file in it with -o, as {output / 'report.html'}")
+    if not stat.S_ISREG(kind):
+        return
+    with _told(output, "read"), output.open("rb") as file:
+        ours = _OURS.encode() in file.read(_HEAD)
     if not (force and ours):
         hint = "--force replaces it" if ours else "it is not an earlier report, so it is left alone"
         raise ExportError(f"{output}: exists already; {hint}. Or name another file with -o")
 
 
+def _kind(output: Path) -> int | None:
+    """What there is under a name, links followed; None where there is nothing yet, in a folder that is there."""
+    try:
+        return output.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        if not output.parent.is_dir():
+            raise ExportError(
+                f"{output}: there is no folder {output.parent}. Make it, or name another file with -o"
+            ) from None
+        return None
+
+
 def _write(text: str, output: Path) -> Path:
     """What is no ordinary file, as a pipe or /dev/stdout, is written to and stays what it is."""
-    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
+    with _told(output, "written"):
         if output.exists() and not output.is_file():
             output.write_text(text, encoding="utf-8")
-            return output
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(output.resolve() if output.is_symlink() else output)
-    except OSError as error:
-        raise ExportError(f"{output}: cannot be written ({error.strerror}). Name another file with -o") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+        else:
+            _replace(output.resolve() if output.is_symlink() else output, text)
     return output
+
+
+def _replace(file: Path, text: str) -> None:
+    """The whole text or none of it: it is written beside the file first, under a name that is never too long."""
+    unfinished = file.with_name(f".report.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(file)
+    finally:
+        with suppress(OSError):  # a folder that cannot be written to: what is wrong is on its way already
+            unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(output: Path, done: str) -> Iterator[None]:
+    """What the system says of a file, as one line that a person can act on."""
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(f"{output}: cannot be {done} ({error.strerror}). Name another file with -o") from None
