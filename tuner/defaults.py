@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import ast
 import tomllib
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
+
+from tuner import npz
 
 # Depth and width first, then what decides whether a network learns at all, then what keeps it from learning by heart.
 _DENSE = """
 layers        = { int = [1, 4] }
 units         = { int = [8, 256], log = true, each = "layers" }
 activation    = { choice = ["relu", "elu", "gelu", "selu", "tanh"] }
+batch_norm    = { choice = [false, true] }
 dropout       = { float = [0.0, 0.5], step = 0.1 }
 l2            = { choice = [0.0, 1e-5, 1e-4, 1e-3] }
-batch_norm    = { choice = [false, true] }
 optimizer     = { choice = ["adam", "nadam", "rmsprop", "sgd"] }
 learning_rate = { float = [1e-4, 1e-1], log = true }
 schedule      = { choice = ["constant", "cosine"] }
 momentum      = { float = [0.0, 0.95], when = { optimizer = "sgd" } }
-# What selu was made for: its weights, no normalisation, and a dropout that keeps mean and variance.
+# What selu was made for: its weights, no normalisation, and a dropout that keeps mean and variance. And dropout moves
+# the variance that batch normalisation has learned, so that the two are not together.
 rules = [
     { if = { activation = "selu" }, then = { batch_norm = false, initializer = "lecun_normal", alpha_dropout = true } },
+    { if = { batch_norm = true }, then = { dropout = 0.0 } },
     { if = { activation = ["relu", "elu", "gelu"] }, then = { initializer = "he_normal" } },
     { if = { optimizer = ["adam", "nadam", "rmsprop"] }, then = { learning_rate = { max = 0.02 } } },
 ]
@@ -50,20 +51,4 @@ def _of_images(source: str) -> bool:
     if source.startswith("keras:") or source == "sklearn:digits":
         return True
     # Rows of two sides, or of two sides and channels.
-    return source.lower().endswith(".npz") and len(_shape(Path(source))) in (3, 4)
-
-
-def _shape(path: Path) -> tuple[int, ...]:
-    """The shape of the array `x`, or `x_train`, without NumPy, which every command would wait for; none where the file
-    is not what it should be, which its reader will say.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            name = next(each for each in ("x.npy", "x_train.npy") if each in archive.namelist())
-            with archive.open(name) as stream:
-                magic = stream.read(8)  # the last two of which are the version
-                length = int.from_bytes(stream.read(2 if magic[6] == 1 else 4), "little")
-                shape = ast.literal_eval(stream.read(min(length, 10_000)).decode("latin-1"))["shape"]
-    except (OSError, zipfile.BadZipFile, zlib.error, StopIteration, IndexError, KeyError, ValueError, SyntaxError):
-        return ()
-    return shape if isinstance(shape, tuple) else ()
+    return source.lower().endswith(".npz") and len(npz.shape(Path(source))) in (3, 4)

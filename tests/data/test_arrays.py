@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.archives import DAMAGED
 from tuner.data import arrays, sources
 from tuner.data.table import Kind
 from tuner.errors import DataError
@@ -157,6 +158,14 @@ def test_a_file_cut_short(tmp_path: Path, keep: float) -> None:
     path = save(tmp_path, x=X, y=Y)
     path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
     with pytest.raises(DataError, match=r"images\.npz: not an \.npz file, or a damaged one"):
+        arrays.read(path, "images.npz")
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_archive(tmp_path: Path, case: str) -> None:
+    path = tmp_path / "images.npz"
+    path.write_bytes(DAMAGED[case])
+    with pytest.raises(DataError, match=r"^images\.npz: not an \.npz file, or a damaged one \(.+\)$"):
         arrays.read(path, "images.npz")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from tuner import npz
 from tuner.data import files
 from tuner.errors import DataError, listing
 
@@ -21,7 +21,6 @@ Array = NDArray[Any]
 # (x, y) of the main rows, and of the test part.
 _MAIN = (("x", "y"), ("x_train", "y_train"))
 _TEST = ("x_test", "y_test")
-_DAMAGED = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, RuntimeError, NotImplementedError)
 
 
 def read(path: Path, where: str, more: Sequence[str] = ()) -> Mapping[str, Array]:
@@ -68,7 +67,7 @@ def _opened(path: Path, where: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except _DAMAGED as error:
+    except npz.DAMAGED as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise DataError(f"{where}: not an .npz file, or a damaged one ({reason})") from None
 
@@ -106,7 +105,10 @@ def _check_headers(archive: zipfile.ZipFile, members: Mapping[str, str], where: 
 def _header(stream: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(stream)
+    try:
+        shape, _, dtype = read(stream)
+    except npz.MISWRITTEN as error:
+        raise ValueError(f"the head of an array makes no sense: {type(error).__name__}") from None
     return shape, dtype
 
 
