@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from io import StringIO
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from tuner.live import Lines, Screen
+from tuner.metrics import Task
+from tuner.study import from_document
 from tuner.trial import Objective, Report, Result, State, Trial
 
 DEEP = {"layers": 9, "optimizer": "adadelta", "learning_rate": 0.00311} | {f"units_{n}": 128 for n in range(1, 10)}
+# One thing varies. The rows and the record of a search that has just begun.
+SPACE = {
+    "layers": 1, "units": {"choice": [32], "each": "layers"}, "optimizer": "adam",
+    "dropout": {"float": [0.0, 0.5], "step": 0.1, "each": "layers"},
+}  # fmt: skip
+ROWS: Any = SimpleNamespace(
+    task=Task.MULTICLASS, table="a.csv", y_train=[0] * 9, y_validation=[0], y_test=[0], warnings=("column 'a\x1b[2J'",)
+)
+RECORD: Any = SimpleNamespace(results=[], waiting=[])
 ERROR = "ValueError: " + "a long reason · " * 20
 
 
@@ -32,6 +45,24 @@ def test_a_line_has_what_goes_into_a_hundred_columns_and_always_the_best(lines: 
     assert len(line) <= 100
     assert line.startswith("[1/100] trial 7 complete 0.7500 (50 epochs, 12.3 s) · layers 9 · ")
     assert line.endswith(" · … · best 0.7500 (trial 7)")
+
+
+def test_what_all_trials_share_is_not_said_of_each(lines: Lines) -> None:
+    study = from_document("made", {"data": {"source": "sklearn:wine"}, "space": SPACE})
+    lines.begins("made@1", study, ROWS, RECORD)
+    values = {"layers": 1, "units_1": 32, "optimizer": "adam", "dropout_1": 0.1}
+    lines.told(Result(Trial(7, values, 0, 50), State.COMPLETE, 0.75, history=({},), seconds=1.0))
+    *_, note, line = said(lines)
+    assert note == r"note: column 'a\x1b[2J'"
+    assert line == "[1/100] trial 7 complete 0.7500 (1 epoch, 1.0 s) · dropout 0.1 · best 0.7500 (trial 7)"
+    screen = Screen(Console(file=StringIO(), width=120))
+    screen.tally = lines.tally
+    screen.asked(Trial(8, values, 0, 50))
+    screen.told(Result(Trial(9, values, 0, 50), State.COMPLETE, 0.5, history=({},), seconds=1.0))
+    with screen.console.capture() as shown:
+        screen.console.print(screen)
+    assert shown.get().count("dropout 0.1") == 3  # in training, ended, and the best
+    assert "units" not in shown.get()
 
 
 def test_why_a_trial_failed_is_told_in_full(lines: Lines) -> None:

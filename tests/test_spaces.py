@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.archives import DAMAGED
 from tests.study_files import DATA, Write, space
 from tests.trainers import jobs
-from tuner import defaults, spaces, study
+from tuner import defaults, sizing, spaces, study
+from tuner.home import shipped
 from tuner.space import Choice, Float, Int, Space
 from tuner.trainers import processes
 from tuner.trial import Trial
@@ -39,12 +41,35 @@ def test_a_space_in_words(write: Write) -> None:
         "1. if layers = 2 then l2 = 0.1",
         "networks of more than 50,000 weights are left out",
         "",
-        "examples",
+        "examples (weights counted for rows of one feature: of more features, fewer networks fit)",
     ]
     drawn = spaces.examples(read.space, 0)
     assert drawn != spaces.examples(read.space, 1)
     assert all(read.space.check(values) == values for values in drawn)
     assert [line.count("layers ") for line in (first, second, third)] == [1, 1, 1]
+
+
+def test_no_example_is_a_network_that_is_never_proposed(write: Write) -> None:
+    widths = "layers = { int = [1, 4] }\nunits = { int = [8, 512], log = true, each = 'layers' }\n"
+    read = study.load(write(space(widths) + "[search]\nmax_params = 2000\n"))
+    before, drawn = spaces.examples(read.space, 0), spaces.examples(read.space, 0, 2000)
+    assert max(sizing.weights(values, 1, 1) for values in before) > 2000
+    assert len(drawn) == 3
+    assert all(sizing.weights(values, 1, 1) <= 2000 and read.space.check(values) == values for values in drawn)
+    read = study.load(write(space(widths) + "[search]\nmax_params = 20\n"))
+    assert list(spaces.in_words(read))[-1] == "no network of it is that small"
+
+
+@pytest.mark.parametrize(
+    ("entries", "ending"),
+    [
+        ("layers = 1\nunits = 32\n", ["example", "  layers 1 · units 32"]),
+        ("layers = 1\nunits = { choice = [32, 64] }\n", ["examples", "  units 64", "  units 32"]),
+    ],
+)
+def test_an_example_is_shown_once_without_what_all_have(write: Write, entries: str, ending: list[str]) -> None:
+    told = list(spaces.in_words(study.load(write(space(entries)))))
+    assert told[told.index("", 2) + 1 :] == ending
 
 
 @pytest.mark.parametrize(
@@ -75,6 +100,26 @@ def test_a_study_without_a_space(write: Write, source: str, blocks: bool) -> Non
     assert study.from_document("a", read.document).settings() == read.settings()
 
 
+def test_a_file_with_the_space_that_we_would_give_it_has_one_of_its_own(write: Write) -> None:
+    read = study.load(write(f"{DATA}[space]\n{defaults.written(images=False)}"))
+    assert read.document["space"] == defaults.space(read.data.source)
+    assert next(spaces.in_words(read)) == "a: a continuum of combinations"
+
+
+@pytest.mark.parametrize("name", ["sklearn:wine", "keras:mnist", "mnist.toml", "fashion-mnist.toml"])
+def test_what_does_not_go_together_is_not_together(name: str) -> None:
+    path = shipped() / name
+    made = (study.load(path) if path.exists() else study.from_document("a", {"data": {"source": name}})).space
+    dice, seen = np.random.default_rng(0), set[tuple[bool, ...]]()
+    for _ in range(200):
+        values = made.walk(lambda _, parameter: parameter.at(dice.random()))
+        selu, dropped = values["activation"] == "selu", (values["dropout"], values.get("conv_dropout", 0.0)) != (0, 0)
+        seen.add((selu, bool(values["batch_norm"]), dropped))
+        assert ((values.get("initializer"), values.get("alpha_dropout")) == ("lecun_normal", True)) is selu, values
+    assert seen == {(True, False, False), (True, False, True),
+                    (False, False, False), (False, False, True), (False, True, False)}  # fmt: skip
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize(
     ("shape", "x", "blocks"),
@@ -89,7 +134,7 @@ def test_arrays_are_images_where_their_rows_have_sides(
     assert ("conv_layers" in named) is blocks
 
 
-@pytest.mark.parametrize("content", [None, b"", b"PK", b"no archive at all"])
+@pytest.mark.parametrize("content", [None, b"", b"PK", b"no archive at all", *DAMAGED.values()])
 def test_what_is_no_archive_is_left_to_its_reader(write: Write, content: bytes | None) -> None:
     path = write('[data]\nsource = "rows.npz"\n')
     if content is not None:

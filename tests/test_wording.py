@@ -64,6 +64,15 @@ def test_values_on_a_line() -> None:
     assert wording.values(given) == "layers 3 · batch_norm yes · units 64-32-8 · dropout 0.1"
 
 
+def test_values_that_all_share_are_left_out() -> None:
+    given = {"layers": 2, "units_1": 64, "units_2": 32, "beta_1": 0.9}
+    assert wording.values(given, {"layers", "units"}) == "beta_1 0.9"
+    assert wording.values(given, {"beta_1"}) == "layers 2 · units 64-32"
+    line = "trial 7 complete 0.7500 (3 epochs, 1.2 s)"
+    assert wording.result(told(3), {"layers"}) == f"{line} · units 8"
+    assert wording.result(told(3), {"layers", "units"}) == line
+
+
 def test_values_by_layer() -> None:
     """A number at the end of a parameter's own name is not that of a layer."""
     given = {"layers": 2, "learning_rate": 0.1, "beta_1": 0.9, "units_1": 64, "units_2": 32, "beta_2": 0.99}

@@ -17,7 +17,7 @@ class TunerError(Exception):
     exit_code = 2
 
     def __init__(self, *problems: str) -> None:
-        self.problems: tuple[str, ...] = tuple(_one_line(problem) for problem in problems)
+        self.problems: tuple[str, ...] = tuple(one_line(problem) for problem in problems)
         super().__init__("\n".join(self.problems))
 
     def __reduce__(self) -> tuple[type[TunerError], tuple[Any, ...]]:
@@ -55,8 +55,9 @@ class SearchFailed(TunerError):
         self.detail = detail
 
 
-def _one_line(problem: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in problem)
+def one_line(text: str) -> str:
+    """The text with newlines, control characters and the like shown by their escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from tuner import wording
 from tuner.data.split import Split
+from tuner.errors import one_line
 from tuner.ledger import Owned
 from tuner.study import Study
 from tuner.trial import Objective, Report, Result, State, Trial
@@ -52,9 +53,11 @@ class Tally:
     states: dict[State, int] = field(default_factory=dict)
     since: float = field(default_factory=time.monotonic)
     first: int = 0  # results that were there when this command began
+    fixed: frozenset[str] = frozenset()  # the parameters of one value, which all trials share
 
     def begin(self, label: str, study: Study, split: Split, record: Owned) -> None:
         self.label, self.objective, self.total = label, study.objective_for(split.task), study.search.trials
+        self.fixed = frozenset(parameter.name for parameter in study.space.parameters if parameter.size == 1)
         for result in record.results:
             self.add(result)
         self.first = self.results
@@ -67,6 +70,10 @@ class Tally:
         both = [r for r in (self.best, result) if r is not None]
         ranked = self.objective.ranked(both)
         self.best = ranked[0] if ranked else None
+
+    def values(self, trial: Trial) -> str:
+        """What sets a trial apart from others."""
+        return wording.values(trial.values, self.fixed)
 
     def left(self) -> float | None:
         """Seconds to go, from the pace so far; None before the first result."""
@@ -98,7 +105,7 @@ class Lines(Watch):
         best = self.tally.best
         shown = f" · best {wording.score(best.score)} (trial {best.trial.number})" if best else ""
         place = f"[{self.tally.results}/{self.tally.total}] "
-        line = wording.result(result)
+        line = wording.result(result, self.tally.fixed)
         # Why a trial failed stands nowhere else that one would look.
         if result.state is not State.FAILED:
             line = wording.fitting(line, _COLUMNS - len(place) - len(shown))
@@ -169,7 +176,8 @@ class Screen(Watch):
         best = self.tally.best
         if best is not None and self.tally.objective is not None:
             text = Text(f"best {self.tally.objective.metric} {wording.score(best.score)} ", style="bold green")
-            text.append(f"trial {best.trial.number}: {wording.values(best.trial.values)}", style="default")
+            told = ": ".join(filter(None, [f"trial {best.trial.number}", self.tally.values(best.trial)]))
+            text.append(told, style="default")
             parts.append(text)
         if counts := wording.states(self.tally.states):
             parts.append(Text(counts, style="dim"))
@@ -194,7 +202,7 @@ class Screen(Watch):
         for trial, report in self.running.values():
             epoch = f"{report.epoch}/{trial.last_epoch}" if report else "starting"
             score = wording.score(report.metrics.get(metric)) if report else ""
-            table.add_row(str(trial.number), "training", epoch, score, "", wording.values(trial.values), style="bold")
+            table.add_row(str(trial.number), "training", epoch, score, "", self.tally.values(trial), style="bold")
         for result in self.recent:
             table.add_row(
                 str(result.trial.number),
@@ -202,7 +210,7 @@ class Screen(Watch):
                 str(len(result.history)),
                 wording.score(result.score),
                 f"{result.seconds:.1f}",
-                wording.values(result.trial.values),
+                self.tally.values(result.trial),
                 style="red" if result.state is State.FAILED else "dim",
             )
         return table
@@ -220,4 +228,4 @@ def _introduction(tally: Tally, study: Study, split: Split, record: Owned) -> li
         back = f", {len(record.waiting)} put back" if record.waiting and not finished else ""
         done = "nothing left to train" if finished else "resuming"
         lines.append(f"{done}: {tally.results} of {tally.total} done{back}")
-    return lines
+    return [one_line(line) for line in lines]  # there may be anything in a column's name

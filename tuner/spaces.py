@@ -1,26 +1,30 @@
-"""A study's space in words: what may vary, by which rules, how many combinations there are, and three of them."""
+"""A study's space in words: what may vary, by which rules, how many combinations there are, and three of them.
+
+No rows are read for that: they may have to be fetched first.
+"""
 
 from __future__ import annotations
 
 import math
 import random
+import tomllib
 from collections.abc import Iterator
 
-from tuner import defaults, wording
+from tuner import sizing, wording
 from tuner.parameters import Int, Parameter, describe, spelled
 from tuner.space import Space
 from tuner.study import Study
 from tuner.trial import Value
 from tuner.tunables import TUNABLES
 
-_EXAMPLES = 3
+# How many are shown, and the draws among which they are looked for: a space may have fewer.
+_EXAMPLES, _DRAWS = 3, 100
 
 
 def in_words(study: Study) -> Iterator[str]:
     """Lines for a person to read."""
     space = study.space
-    by_default = study.document["space"] == defaults.space(study.data.source)
-    yield f"{study.name}: {size(space)}" + (", as it has no [space] of its own" if by_default else "")
+    yield f"{study.name}: {size(space)}" + (", as it has no [space] of its own" if _has_none(study) else "")
     yield ""
     width = max(len(parameter.name) for parameter in space.parameters)
     ranges = {parameter.name: _range(parameter) for parameter in space.parameters}
@@ -35,8 +39,7 @@ def in_words(study: Study) -> Iterator[str]:
     if study.search.max_params is not None:
         yield f"networks of more than {study.search.max_params:,} weights are left out"
     yield ""
-    yield "examples"
-    yield from (f"  {wording.values(values)}" for values in examples(space, study.search.seed))
+    yield from _examples(study)
 
 
 def size(space: Space) -> str:
@@ -49,10 +52,42 @@ def size(space: Space) -> str:
     return "1 combination" if n == 1 else f"{n:,} combinations"
 
 
-def examples(space: Space, seed: int) -> list[dict[str, Value]]:
-    """Sets of values, drawn at random, the same for a seed."""
+def examples(space: Space, seed: int, most: int | None = None) -> list[dict[str, Value]]:
+    """Sets of values, drawn at random, the same for a seed, no two alike.
+
+    With `most`, none that has more weights than that whatever the rows are: they are counted for one input and output.
+    """
     dice = random.Random(seed)
-    return [space.walk(lambda _, parameter: parameter.at(dice.random())) for _ in range(_EXAMPLES)]
+    drawn: Iterator[dict[str, Value]] = (
+        space.walk(lambda _, parameter: parameter.at(dice.random())) for _ in range(_DRAWS)
+    )
+    if most is not None:
+        from tuner.drivers.limit import Limit  # takes Optuna, which nothing else here does
+
+        drawn = Limit(space, lambda values: sizing.weights(values, 1, 1, (1, 1, 1)), most).within(drawn)
+    found: list[dict[str, Value]] = []
+    while len(found) < _EXAMPLES and (values := next(drawn, None)) is not None:
+        if values not in found:
+            found.append(values)
+    return found
+
+
+def _examples(study: Study) -> Iterator[str]:
+    """The fixed values are not said again, as they stand above."""
+    space, most = study.space, study.search.max_params
+    found = examples(space, study.search.seed, most)
+    if not found:
+        yield "no network of it is that small"
+        return
+    counted = " (weights counted for rows of one feature: of more features, fewer networks fit)"
+    yield f"{'example' if len(found) == 1 else 'examples'}{'' if most is None else counted}"
+    fixed = {parameter.name for parameter in space.parameters if parameter.size == 1}
+    yield from (f"  {wording.values(values, fixed) or wording.values(values)}" for values in found)
+
+
+def _has_none(study: Study) -> bool:
+    """Whether the study's file leaves the space to us; a study of the ledger has no file, and a space in any case."""
+    return bool(study.text) and "space" not in tomllib.loads(study.text)
 
 
 def _range(parameter: Parameter) -> str:

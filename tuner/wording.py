@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tuner.trial import PARAMS, Result, State, Value
 from tuner.tunables import TUNABLES
@@ -43,11 +43,15 @@ def parameter(name: str, given: Value) -> str:
     return f"{told} ({_DEFAULTS[name]})" if given == "default" and name in _DEFAULTS else told
 
 
-def values(given: Mapping[str, Value]) -> str:
-    """All values on a line; those of one layer after the other are put together: `units 64-32-8`."""
+def values(given: Mapping[str, Value], without: Collection[str] = ()) -> str:
+    """All values on a line; those of one layer after the other are put together: `units 64-32-8`.
+
+    Those of the parameters in `without` are left out.
+    """
     shared, layered = by_layer(given)
-    told = [f"{name} {parameter(name, each)}" for name, each in shared.items()]
-    return " · ".join([*told, *(f"{name} {'-'.join(map(value, each))}" for name, each in layered.items())])
+    told = {name: parameter(name, each) for name, each in shared.items()}
+    told |= {name: "-".join(map(value, each)) for name, each in layered.items()}
+    return " · ".join(f"{name} {each}" for name, each in told.items() if name not in without)
 
 
 def by_layer(given: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, list[Value]]]:
@@ -101,14 +105,15 @@ def fitting(line: str, width: int) -> str:
     return " · ".join([first, *parts, "…"]) if " · " in line else line
 
 
-def result(told: Result) -> str:
-    """A finished trial on a line."""
+def result(told: Result, without: Collection[str] = ()) -> str:
+    """A finished trial on a line, with its values but those of the parameters in `without`."""
     if told.state is State.FAILED:
         return f"trial {told.trial.number} failed: {last_line(told.error or 'no reason known')}"
     effort = f"{count(len(told.history), 'epoch')}, {told.seconds:.1f} s"
     # The score of one that was stopped is not among those that can win.
     state = f"{told.state.value} at" if told.state is State.PRUNED else told.state.value
-    return f"trial {told.trial.number} {state} {score(told.score)} ({effort}) · {values(told.trial.values)}"
+    line = f"trial {told.trial.number} {state} {score(told.score)} ({effort})"
+    return " · ".join(filter(None, [line, values(told.trial.values, without)]))
 
 
 def last_line(error: str) -> str:
