@@ -114,6 +114,16 @@ def test_a_test_part_of_its_own_is_kept():
     assert made.x_test[:, 0].min() > made.x_train[:, 0].max()
 
 
+def test_a_share_of_test_rows_beside_those_that_come_apart_is_said_to_be_idle():
+    own = Rows(balanced(9).rows.features, balanced(9).rows.target)
+    assert split(balanced(test=own), SplitSection(validation=0.3)).warnings == ()
+    (warning,) = split(balanced(test=own), SplitSection(test=0.3)).warnings
+    assert warning == (
+        "t.csv: data.split.test = 0.3 is not looked at, as the rows for the test come apart; leave it out"
+    )
+    assert split(balanced(), SplitSection(test=0.3)).warnings == ()
+
+
 def test_groups_stay_together_and_come_near_their_share_of_rows():
     rng = np.random.default_rng(3)
     groups = np.repeat([f"g{i}" for i in range(40)], rng.integers(1, 40, 40))

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,7 @@ def split(table: Table, section: SplitSection) -> Split:
         parts["test"] = table.test
         indices["test"] = np.arange(len(table.test.target), dtype=np.int64)
     train = parts["train"]
-    warnings = _class_warnings(table, train)
+    warnings = (*_idle(table, section), *_class_warnings(table, train))
     try:
         preprocessing, fitted = fit(table, train)
         matrices = {f"x_{part}": preprocessing.transform(rows.features) for part, rows in parts.items()}
@@ -157,6 +157,15 @@ def split(table: Table, section: SplitSection) -> Split:
         example=_example(train, preprocessing),
         warnings=(*table.warnings, *warnings, *fitted),
     )
+
+
+def _idle(table: Table, section: SplitSection) -> Iterator[str]:
+    """A warning where a share of the rows is asked for as test rows, and the table brings its own."""
+    if table.test is not None and "test" in section.model_fields_set:
+        yield (
+            f"{table.name}: data.split.test = {section.test:g} is not looked at, as the rows for the test come apart; "
+            "leave it out"
+        )
 
 
 def _take(rows: Rows, chosen: Array) -> Rows:
