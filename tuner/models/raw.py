@@ -56,8 +56,8 @@ def raw_model(preprocessing: Arithmetic, core: keras.Model) -> keras.Model:
 def _probable(output: Any, core: keras.Model) -> Any:
     """The outputs as predictions: several sigmoids as the shares that they have in their sum."""
     last = core.layers[-1]
-    apart = last.units > 1 and last.activation is keras.activations.sigmoid
-    return shares(output, keras.ops) if apart else output
+    sigmoids = isinstance(last, keras.layers.Dense) and last.activation is keras.activations.sigmoid
+    return shares(output, keras.ops) if sigmoids and last.units > 1 else output
 
 
 def _input(column: dict[str, Any]) -> keras.KerasTensor:
