@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tuner import defaults, opening
-from tuner.drafting import Draft, draft
+from tuner.drafting import Draft, draft, summary
 from tuner.errors import DataError, StudyError, TunerError
 from tuner.home import Home
 from tuner.metrics import Task
@@ -150,6 +150,19 @@ def test_values_that_are_no_marks(drafted: Drafted, usual: Callable[[random.Rand
     assert study.data.drop == ()
 
 
+def test_a_column_that_counts_the_rows_is_kept_where_there_is_no_other(drafted: Drafted) -> None:
+    rows = [["x", "y"], *([n, n * n % 13] for n in range(60))]
+    written, study = drafted(rows, task="regression")
+    assert (study.data.drop, tuple(written.inferred.kinds)) == ((), ("x",))
+    (asked,) = written.inferred.questions
+    assert asked.startswith("x: it numbers the rows, and is kept as nothing else is left to predict from. Is it")
+    rows = [["x", "z", "y"], *([n, n % 7, n * n % 13] for n in range(60))]
+    Path("rows.csv").write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
+    written = draft("mine", Home.here(), "rows.csv", task="regression", force=True)
+    assert written.inferred.drop == {"x": "numbers the rows"}
+    assert any(asked.startswith("x: does it only number the rows") for asked in written.inferred.questions)
+
+
 def test_numbers_in_fewer_rows_than_words_for_none(drafted: Drafted) -> None:
     _, study = drafted(
         people(value=lambda drawn, n: drawn.randint(18, 80) if n % 4 == 0 else drawn.choice(("?", "None")))
@@ -263,8 +276,10 @@ def test_arrays_and_parquet(drafted: Drafted, tmp_path: Path) -> None:
         ("a,y\n1,x\n", {"target": "z"}, "--target: column 'z' not found. Columns: a, y"),
         ("a,y\n" + "1.5,x\n2.5,z\n" * 9, {"task": "regression"}, "column 'y', line 2: expected a number, got 'x'"),
         (None, {}, "rows.csv: no such file"),
-        (None, {"source": "rows.xlsx"}, r"^source: expected a file ending in .csv, .parquet, .npz, got 'rows.xlsx'"),
-        (None, {"source": "openml:diabetes"}, "^source: expected openml:NAME@VERSION"),
+        (None, {"source": "rows.xlsx"}, r"^--data: expected a file ending in .csv, .parquet, .npz, got 'rows.xlsx'"),
+        (None, {"source": "openml:diabetes"}, "^--data: expected openml:NAME@VERSION"),
+        ("row_id,y\n" + "".join(f"{n},{n % 3}\n" for n in range(12)), {},
+         r"no column is left to predict 'y' from. Left out: row_id \(numbers the rows\)$"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_searched_is_refused_and_nothing_is_written(
@@ -305,6 +320,25 @@ def test_names_that_toml_would_trip_over(drafted: Drafted) -> None:
     rows[0] = [rows[0][0], '"say ""hi"" \\ [%]"', "left"]
     _, study = drafted(rows)
     assert study.data.missing == {'say "hi" \\ [%]': 999}
+
+
+def test_names_that_a_terminal_would_take_for_commands(drafted: Drafted) -> None:
+    rows = people(
+        **{
+            "seen\x1b[31m": lambda drawn, n: f"2024-{drawn.randint(1, 12):02d}-{drawn.randint(1, 28):02d}",
+            "no\xa0number": lambda drawn, n: 999 if n % 20 == 0 else drawn.randint(1, 50),
+            '"two\nlines"': lambda drawn, n: drawn.randint(0, 3),
+            "exact": lambda drawn, n: round(drawn.random(), 6),
+        }
+    )
+    written, study = drafted([*rows, rows[1]])
+    told = [*summary(written.inferred), *written.inferred.questions]
+    assert all(line.isprintable() for line in [*told, *written.text.splitlines()]), told
+    assert study.data.drop == ("seen\x1b[31m",)
+    assert study.data.missing == {"no\xa0number": 999}
+    assert any(r'split = { time = "seen\u001b[31m" }' in line for line in told)
+    assert any(r'categorical = ["two\nlines"]' in line for line in told)
+    assert any(line.startswith("1 row is a copy of another: are they one thing") for line in told)
 
 
 def test_what_the_readers_refuse_comes_from_them(drafted: Drafted) -> None:

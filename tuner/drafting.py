@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuner import defaults, wording
-from tuner.data.columns import key
+from tuner import defaults, toml, wording
 from tuner.data.table import Kind
-from tuner.errors import StudyError, listing
+from tuner.errors import StudyError, listing, one_line
 from tuner.home import Home, shipped
 from tuner.inferring import Inferred, infer
 from tuner.metrics import METRICS, Task
@@ -78,7 +77,11 @@ def draft(
 
 
 def summary(inferred: Inferred) -> list[str]:
-    """What was found, a line each, for the terminal and the head of the file."""
+    """What was found, a line each, for the terminal and the head of the file; names may have anything in them."""
+    return [one_line(line) for line in _summary(inferred)]
+
+
+def _summary(inferred: Inferred) -> list[str]:
     lines = [f"{inferred.source}: {wording.count(inferred.rows, 'row')}, {_kinds(inferred)}"]
     lines.append(f"target '{inferred.target}', {_task(inferred)}")
     if inferred.guessed:
@@ -128,7 +131,7 @@ def _task(inferred: Inferred) -> str:
 def _written(name: str, inferred: Inferred, source: str) -> str:
     sections = [
         [*_comment([_HEAD, *summary(inferred)])],
-        [f"title = {_text(name if inferred.shape else f'{name}: {inferred.target}')}"],
+        [f"title = {toml.text(name if inferred.shape else f'{name}: {inferred.target}')}"],
         ["[data]", *_data(inferred, source)],
         ["[objective]", *_objective(inferred)],
         ["[space]  # what may vary, in order: a condition refers only upward", *_space(inferred)],
@@ -139,14 +142,14 @@ def _written(name: str, inferred: Inferred, source: str) -> str:
 
 
 def _data(inferred: Inferred, source: str) -> Iterator[str]:
-    yield f"source = {_text(source)}"
+    yield f"source = {toml.text(source)}"
     if inferred.shape is None or inferred.target != "y":
-        yield f"target = {_text(inferred.target)}"
-    yield f"task = {_text(inferred.task.value)}{_other_task(inferred)}"
+        yield f"target = {toml.text(inferred.target)}"
+    yield f"task = {toml.text(inferred.task.value)}{_other_task(inferred)}"
     for question in inferred.questions:
         yield from _comment([f"Question: {question}"])
     if inferred.missing:
-        marks = ", ".join(f"{_key(name)} = {_marks(marks)}" for name, marks in inferred.missing.items())
+        marks = ", ".join(f"{toml.key(name)} = {_marks(marks)}" for name, marks in inferred.missing.items())
         yield f"missing = {{ {marks} }}"
     if inferred.categorical:
         yield f"categorical = {_list(inferred.categorical)}"
@@ -172,7 +175,9 @@ def _objective(inferred: Inferred) -> Iterator[str]:
         counts = inferred.counts or {}
         most = max(counts, key=counts.__getitem__)
         share = counts[most] / sum(counts.values())
-        yield from _comment([f"Who always says {most} is right in {share:.0%} of the rows: an accuracy says little"])
+        yield from _comment(
+            [f"Who always says {one_line(most)} is right in {share:.0%} of the rows: an accuracy says little"]
+        )
         others = [f'"val_{name}"' for name in ("auc", "f1") if name in METRICS[inferred.task]]
         yield f'metric = "val_loss"{"  # or " * bool(others)}{" or ".join(others)}'
     else:
@@ -196,9 +201,8 @@ def _comment(lines: Iterable[str]) -> Iterator[str]:
     """Lines of a comment, each a sentence of its own."""
     for given in lines:
         line = given if given.endswith(("?", ".")) else f"{given}."
-        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
         yield from textwrap.wrap(
-            shown, _WIDTH, initial_indent="# ", subsequent_indent="#   ", break_on_hyphens=False, break_long_words=False
+            line, _WIDTH, initial_indent="# ", subsequent_indent="#   ", break_on_hyphens=False, break_long_words=False
         )
 
 
@@ -207,17 +211,8 @@ def _marks(marks: tuple[Value, ...]) -> str:
 
 
 def _value(mark: Value) -> str:
-    return _text(mark) if isinstance(mark, str) else json.dumps(mark)
+    return toml.text(mark) if isinstance(mark, str) else json.dumps(mark)
 
 
 def _list(names: Iterable[str] | Mapping[str, str]) -> str:
-    return f"[{', '.join(map(_text, names))}]"
-
-
-def _key(name: str) -> str:
-    return name if key(name) == name and name else _text(name)
-
-
-def _text(text: str) -> str:
-    """A text as TOML has it, whatever is in it."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return f"[{', '.join(map(toml.text, names))}]"

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuner import opening
+from tuner import opening, toml, wording
 from tuner.data import fetched, files, images, sources
-from tuner.data.columns import as_text, quoted
+from tuner.data.columns import as_text
 from tuner.data.naming import not_found
 from tuner.data.sheet import Sheet
 from tuner.data.split import Split
 from tuner.data.table import Kind, Table
-from tuner.errors import DataError, StudyError, listing
+from tuner.errors import DataError, StudyError, listing, one_line
 from tuner.home import Home
 from tuner.looks import Looks
 from tuner.metrics import Task
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 _TARGETS = ("target", "class", "label", "y", "outcome", "labels", "response")
 # A class with this share of all rows makes the accuracy of saying nothing else look good.
 _LOPSIDED = 0.8
-# Fewer copies of rows than this share are chance.
-_COPIES = 0.01
 _FEW_ROWS = 10
 
 
@@ -44,7 +42,8 @@ _FEW_ROWS = 10
 class Inferred:
     """What the `[data]` of a study may say, with a reason for each thing that it leaves out.
 
-    `drop` has the reason by column. `questions` are for a person, a line each; `notes` are what the readers say.
+    `drop` has the reason by column. `questions` are for a person, a line each without what cannot be seen; `notes` are
+    what the readers say.
     `counts` are the rows of each class, or None for values.
     """
 
@@ -91,22 +90,28 @@ def infer(source: str, home: Home, target: str | None = None, task: str | None =
     try:
         table, stratify, parts = _checked(given, home)
     except DataError as error:
-        told = f"'{name}' is the target"
-        about = [
-            f"{line}. It was taken because {guessed}; another: --target NAME" if told in line else line
-            for line in error.problems
-        ]
-        raise DataError(*(about if guessed else error.problems)) from None
+        raise DataError(*(_with_guesses(line, name, guessed, looks.drop) for line in error.problems)) from None
     questions = [*looks.questions, *_about_rows(table, stratify)]
     return replace(_plain(table, source, stratify, parts), guessed=guessed, missing=looks.missing,
-                   categorical=tuple(looks.categorical), drop=looks.drop, questions=tuple(questions))  # fmt: skip
+                   categorical=tuple(looks.categorical), drop=looks.drop,
+                   questions=tuple(map(one_line, questions)))  # fmt: skip
+
+
+def _with_guesses(line: str, target: str, guessed: str, drop: Mapping[str, str]) -> str:
+    """A problem with what was guessed before it came up, where that may be why."""
+    if guessed and one_line(f"'{target}' is the target") in line:
+        return f"{line}. It was taken because {guessed}; another: --target NAME"
+    if drop and "no column is left" in line:
+        return f"{line}. Left out: {listing([f'{name} ({why})' for name, why in drop.items()])}"
+    return line
 
 
 def _of_arrays(given: dict[str, Any], home: Home, target: str | None) -> Inferred:
     if target:
         given["target"] = target
     table, stratify, parts = _checked(given, home)
-    return replace(_plain(table, given["source"], stratify, parts), questions=tuple(_about_rows(table, stratify)))
+    questions = tuple(map(one_line, _about_rows(table, stratify)))
+    return replace(_plain(table, given["source"], stratify, parts), questions=questions)
 
 
 def _plain(table: Table, source: str, stratify: bool, parts: Split) -> Inferred:
@@ -142,7 +147,8 @@ def _study(data: Mapping[str, Any], split: Mapping[str, Any] | None = None) -> S
     try:
         return from_document("init", document)
     except StudyError as error:
-        raise StudyError(*(line.removeprefix("init: data.") for line in error.problems)) from None
+        lines = (line.replace("init: data.source: ", "--data: ", 1) for line in error.problems)
+        raise StudyError(*(line.removeprefix("init: data.") for line in lines)) from None
 
 
 def _checked(data: dict[str, Any], home: Home) -> tuple[Table, bool, Split]:
@@ -191,14 +197,15 @@ def _about_rows(table: Table, stratify: bool) -> Iterator[str]:
     frame = table.rows.features.assign(**{" target": table.rows.target})
     if twice := int(frame.duplicated().sum()):
         yield (
-            f"{twice} rows are copies of others: are they one thing measured once? Copies that are apart in train and "
-            'test rows flatter the score; remove them, or name what they share: split = { group = "…" }'
+            f"{wording.count(twice, 'row')} {'is a copy of another' if twice == 1 else 'are copies of others'}: are "
+            "they one thing measured once? Copies that are apart in train and test rows flatter the score; remove "
+            'them, or name what they share: split = { group = "…" }'
         )
     told = [name for name in table.kinds if _tells(frame[name].to_numpy(), table)]
     if told:
         yield (
             f"{listing(told)} tells '{table.target}' exactly: is it known before that is? "
-            f"If not: drop = [{quoted(told[0])}]"
+            f"If not: drop = [{toml.text(told[0])}]"
         )
 
 

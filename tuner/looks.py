@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuner.data.columns import MOST_NAMES, Cells, as_text, key, names_too_many, quoted, read_cells
+from tuner import toml
+from tuner.data.columns import MOST_NAMES, Cells, as_text, names_too_many, read_cells
 from tuner.data.sheet import Sheet
 from tuner.errors import listing
 from tuner.trial import Value
@@ -44,15 +45,30 @@ class Looks:
         self.missing: dict[str, tuple[Value, ...]] = {}
         self.categorical: list[str] = []
         self.questions: list[str] = []
-        self._sheet = sheet
+        self._sheet, self._target = sheet, target
         self._codes: list[str] = []
+        self._counting: list[str] = []  # of no name that says so
         self._marked: dict[
             tuple[int, bool], dict[str, str]
         ] = {}  # by mark and whether it is likely one: why, by column
         for name, column in sheet.columns.items():
             if name != target:
                 self._look(name, column)
-        self.questions += [*self._about_marks(), *self._about_codes()]
+        self.questions += [*self._about_counting(), *self._about_marks(), *self._about_codes()]
+
+    def _about_counting(self) -> Iterator[str]:
+        """Columns that count the rows are left out, unless then there were none to predict from."""
+        if all(name in self.drop for name in self._sheet.columns if name != self._target):
+            for name in self._counting:
+                del self.drop[name]
+                yield (
+                    f"{name}: it numbers the rows, and is kept as nothing else is left to predict from. Is it an "
+                    "amount, as a time or a place? If not, add columns that say something of each row"
+                )
+        else:
+            yield from (
+                f"{name}: does it only number the rows, as it is taken to? If not, keep it" for name in self._counting
+            )
 
     def _about_marks(self) -> Iterator[str]:
         for (mark, sure), told in self._marked.items():
@@ -61,13 +77,13 @@ class Looks:
             if sure:
                 yield f"{start}, as it is taken to be? Where it is a value, take it out of missing"
             else:
-                yield f"{start}? Then say: missing = {{ {listing([f'{key(name)} = {mark}' for name in told])} }}"
+                yield f"{start}? Then say: missing = {{ {listing([f'{toml.key(name)} = {mark}' for name in told])} }}"
 
     def _about_codes(self) -> Iterator[str]:
         if self._codes:
             yield (
                 f"{listing(self._codes)}: few whole numbers. Are they amounts, as they are taken to be, or names of "
-                f"kinds? For names: categorical = [{quoted(self._codes[0])}]"
+                f"kinds? For names: categorical = [{toml.text(self._codes[0])}]"
             )
 
     def _look(self, name: str, column: Any) -> None:
@@ -106,7 +122,7 @@ class Looks:
         if words := [text for text in _texts(cells, blanks) if text.lower() in _WORDS]:
             self.questions.append(
                 f"{name}: is {listing(words)} a kind of its own, as it is taken to be, or an empty cell? For an empty "
-                f"cell: missing = {{ {key(name)} = {quoted(words[0])} }}"
+                f"cell: missing = {{ {toml.key(name)} = {toml.text(words[0])} }}"
             )
 
     def _dates(self, name: str, cells: Cells, blanks: tuple[str, ...]) -> bool:
@@ -118,12 +134,12 @@ class Looks:
         if all(re.match(_ISO, text) for text in texts):
             self.questions.append(
                 f"{name}: are later rows to be predicted from earlier ones? Then say: "
-                f"split = {{ time = {quoted(name)} }}, without stratify, and the latest rows are the test. {part}"
+                f"split = {{ time = {toml.text(name)} }}, without stratify, and the latest rows are the test. {part}"
             )
         else:
             self.questions.append(
                 f"{name}: dates are only read as 2026-01-31. Is the order in time of importance? Then write them so, "
-                f"and say: split = {{ time = {quoted(name)} }}. {part}"
+                f"and say: split = {{ time = {toml.text(name)} }}. {part}"
             )
         return True
 
@@ -156,8 +172,7 @@ class Looks:
         counting = own and bool((np.diff(values) == 1).all())
         if own and (named or (counting and not _TIME.search(name))):
             self.drop[name] = "numbers the rows" if counting else "has a number of its own in every row"
-            if not named:
-                self.questions.append(f"{name}: does it only number the rows, as it is taken to? If not, keep it")
+            self._counting += [] if named else [name]
             return True
         if not named or len(values) < 3:
             return False
@@ -173,7 +188,7 @@ class Looks:
         if _is_id(name) and many < cells.filled:
             self.questions.append(
                 f"{name}: do rows with the same one belong together, as visits of one patient? Then say: "
-                f"split = {{ group = {quoted(name)} }}, without stratify, or the score flatters"
+                f"split = {{ group = {toml.text(name)} }}, without stratify, or the score flatters"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from tuner import toml
 from tuner.data.beside import beside
 from tuner.data.columns import (
     Cells,
@@ -14,7 +15,6 @@ from tuner.data.columns import (
     inferred,
     marks_of,
     names_too_many,
-    quoted,
     read_cells,
     stray_cells,
 )
@@ -76,7 +76,7 @@ def read_columns(sheet: Sheet, study: Study, findings: Findings) -> dict[str, Ce
         try:
             cells[name] = read_cells(column, blanks_of(marks(study, name)), sheet.semicolons)
         except TypeError as error:
-            hint = f"Leave it out: drop = [{quoted(name)}]"
+            hint = f"Leave it out: drop = [{toml.text(name)}]"
             findings.problems.append(f"{sheet.where}: column '{name}' {error}, expected numbers or text. {hint}")
     commas = [name for name, each in cells.items() if each.comma and sheet.semicolons]
     points = [name for name, each in cells.items() if each.point and not len(each.stray)]
@@ -104,7 +104,7 @@ def _kinds(sheet: Sheet, cells: Mapping[str, Cells], answer: str, study: Study, 
         elif len(each.stray) and (many := names_too_many(each, blanks_of(marks(study, name)))):
             findings.warnings.append(
                 f"{sheet.where}: column '{name}' has {many} different texts in {each.filled} cells and is left out. "
-                f"To keep it, say under [data]: categorical = [{quoted(name)}]"
+                f"To keep it, say under [data]: categorical = [{toml.text(name)}]"
             )
         else:
             kinds[name] = inferred(each)

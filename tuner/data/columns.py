@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tuner import toml
 from tuner.data.sheet import EMPTY, Column, Sheet
 from tuner.data.table import Kind
 from tuner.trial import Value
@@ -161,8 +162,8 @@ def stray_cells(sheet: Sheet, name: str, cells: Cells) -> str:
     if cells.comma and not sheet.semicolons:
         return f"{start}. Write 1.5 for 1,5 and 1234 for 1,234, or separate the cells with ';' if it is a decimal comma"
     return (
-        f"{start}. Mend it, or say under [data]: missing = {{ {key(name)} = {quoted(first)} }} if it means an empty "
-        f"cell, categorical = [{quoted(name)}] if the values are names"
+        f"{start}. Mend it, or say under [data]: missing = {{ {toml.key(name)} = {toml.text(first)} }} if it means an "
+        f"empty cell, categorical = [{toml.text(name)}] if the values are names"
     )
 
 
@@ -203,17 +204,6 @@ def frame(columns: Mapping[str, NDArray[Any]]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()})
-
-
-def key(name: str) -> str:
-    """A column's name as a TOML key."""
-    plain = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
-    return name if plain else quoted(name)
-
-
-def quoted(text: str) -> str:
-    """A text as TOML has it."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _truth(cells: Cells, value: float) -> Value:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
+from tuner.toml import key as _key
+from tuner.toml import text as _text
 
 
 def written(document: Mapping[str, Any]) -> str:
@@ -24,10 +24,6 @@ def _lines(table: Mapping[str, Any]) -> str:
     return "".join(f"{key.ljust(width)} = {_value(value)}\n" for key, value in named.items())
 
 
-def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else _text(key)
-
-
 def _value(value: Any) -> str:
     if isinstance(value, str):
         return _text(value)
@@ -41,8 +37,3 @@ def _value(value: Any) -> str:
             return "[\n" + "".join(f"    {_value(each)},\n" for each in value) + "]"
         return f"[{inside}]"
     return json.dumps(value)
-
-
-def _text(text: str) -> str:
-    # JSON's escapes are TOML's too, but for DEL, which TOML wants escaped.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
