@@ -30,6 +30,7 @@ def test_the_mistakes_are_those_of_the_stored_predictions(homes: Callable[[str],
     section = page("classes").read_text(encoding="utf-8").partition('<section id="validation-mistakes">')[2]
     listed = re.findall(r"<tr><td>(\d+)</td>", section.partition("</section>")[0])
     assert sorted(map(int, listed)) == sorted(rows)
+    assert '<th scope="col">line</th>' in section
     sure = re.findall(r"</td><td>(0\.\d\d)</td>", section.partition("</section>")[0])
     assert sure == sorted(sure, reverse=True), "the surest mistakes first"
     assert set(sure) == {"0.80", "0.90"}
