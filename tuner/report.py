@@ -220,7 +220,9 @@ def _print_verdict(console: Console, verdict: Verdict) -> None:
 def _print_values(console: Console, values: Mapping[str, Value]) -> None:
     """The network's own values on a line, and a column for each layer."""
     shared, layered = wording.by_layer(values)
-    console.print("  " + " · ".join(f"{name} {wording.value(each)}" for name, each in shared.items()), soft_wrap=True)
+    console.print(
+        "  " + " · ".join(f"{name} {wording.parameter(name, each)}" for name, each in shared.items()), soft_wrap=True
+    )
     if not layered:
         return
     layers = max(len(each) for each in layered.values())

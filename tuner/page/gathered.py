@@ -108,7 +108,7 @@ def gather(shown: Shown, home: Home, top: int, test: bool) -> Page:
         verdict=verdict,
         worth=champion.worth(verdict) if verdict else None,
         scores=tuple(_scores(verdict)) if verdict else (),
-        values=tuple((name, wording.value(each)) for name, each in shared.items()),
+        values=tuple((name, wording.parameter(name, each)) for name, each in shared.items()),
         layers=tuple((name, tuple(map(wording.value, each))) for name, each in layered.items()),
         board=_board(shown, top),
         history=trials.history(shown),
