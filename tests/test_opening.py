@@ -25,7 +25,12 @@ def study(source: str = OWN, epochs: int = 2, **settings: Any) -> Study:
 
 def rows(study: Study) -> Any:
     return SimpleNamespace(
-        fingerprint=study.data.source, table=study.data.source, y_train=[0] * 9, y_validation=[], y_test=[]
+        fingerprint=study.data.source,
+        tested=study.data.source,
+        table=study.data.source,
+        y_train=[0] * 9,
+        y_validation=[],
+        y_test=[],
     )
 
 

@@ -193,6 +193,7 @@ def describe(study: Study, split: Split) -> dict[str, Any]:
         "name": split.table,
         "digest": split.digest,
         "fingerprint": split.fingerprint,
+        "tested": split.tested,
         "rows": rows(split),
         "train": len(split.y_train),
         "validation": len(split.y_validation),

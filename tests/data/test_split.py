@@ -219,6 +219,20 @@ def test_the_fingerprint_changes_with_rows_parts_and_constants():
     assert base != split(values(marks={"noise": (0.0, 1.0)}), SplitSection()).fingerprint
 
 
+def test_what_is_tested_changes_with_the_test_rows_alone():
+    base = split(values(), SplitSection()).tested
+    assert base == split(values(digest="other", marks={"noise": (0.0, 1.0)}), SplitSection()).tested
+    assert base == split(values(), SplitSection(validation=0.1)).tested
+    assert base != split(values(), SplitSection(seed=1)).tested
+    assert base != split(values(), SplitSection(test=0.21)).tested
+    other = values()
+    other.rows.target[0] += 1.0
+    assert base != split(other, SplitSection()).tested
+    apart = [replace(values(), test=Rows(values().rows.features[:9], values().rows.target[:9] + n)) for n in (0, 0, 1)]
+    first, same, changed = (split(each, SplitSection()).tested for each in apart)
+    assert first == same != changed
+
+
 def test_the_example_is_the_first_raw_train_rows_in_the_columns_of_the_model():
     given = balanced(kinds={"row": Kind.NUMERIC, "noise": Kind.NUMERIC, "flat": Kind.NUMERIC, "word": Kind.TEXT})
     given.rows.features["flat"] = 1.0
@@ -251,7 +265,9 @@ def test_a_saved_split_comes_back_mapped_into_memory(tmp_path):
         assert getattr(again, name).dtype == getattr(made, name).dtype
     for part in PARTS:
         np.testing.assert_array_equal(again.indices[part], made.indices[part])
-    for name in ("table", "target", "task", "classes", "digest", "preprocessing", "fingerprint", "example", "warnings"):
+    for name in (
+        "table", "target", "task", "classes", "digest", "preprocessing", "fingerprint", "tested", "example", "warnings"
+    ):  # fmt: skip
         assert getattr(again, name) == getattr(made, name), name
     assert isinstance(again.task, Task)
     classes = split(balanced(), SplitSection())

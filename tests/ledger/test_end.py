@@ -48,6 +48,11 @@ def test_looks_of_other_searches_on_the_same_rows_count(ledger: Ledger, owned: O
     assert take(ledger, other).looking(1) == 1
 
 
+def test_looks_count_however_the_rows_were_prepared(ledger: Ledger) -> None:
+    found = [ledger.create("wine", DOCUMENT, {"fingerprint": f, "tested": t}) for f, t in ("1a", "2a", "3b")]
+    assert [take(ledger, search).looking(1) for search in found] == [1, 2, 1]
+
+
 def test_what_may_change_is_taken_over(ledger: Ledger, owned: Owned) -> None:
     owned.continued({**DOCUMENT, "search": {"trials": 9}})
     assert ledger.get("wine").document == owned.search.document == {**DOCUMENT, "search": {"trials": 9}}

@@ -37,7 +37,8 @@ class Split:
 
     `indices` are the row numbers of each part; those of a test part that came apart count in that part. `example` is
     the first raw train rows as JSON, `digest` that of the table. `fingerprint` changes with any row, the part that it
-    is in, and any fitted constant.
+    is in, and any fitted constant. `tested` is the same wherever the same rows are kept apart for the test, whatever
+    columns are read of them, and however these are prepared.
     """
 
     table: str
@@ -54,6 +55,7 @@ class Split:
     y_test: Array
     indices: Mapping[str, Array]
     fingerprint: str
+    tested: str
     example: tuple[Mapping[str, Any], ...]
     warnings: tuple[str, ...]
 
@@ -102,6 +104,7 @@ class Split:
             preprocessing=Preprocessing.from_json(document["preprocessing"]),
             indices={part: arrays.pop(f"rows_{part}") for part in PARTS},
             fingerprint=document["fingerprint"],
+            tested=document.get("tested", document["fingerprint"]),  # a folder of before there was any
             example=tuple(document["example"]),
             warnings=tuple(document["warnings"]),
             **arrays,
@@ -121,6 +124,7 @@ class Split:
             "digest": self.digest,
             "preprocessing": self.preprocessing.to_json(),
             "fingerprint": self.fingerprint,
+            "tested": self.tested,
             "example": self.example,
             "warnings": self.warnings,
         }
@@ -154,6 +158,7 @@ def split(table: Table, section: SplitSection) -> Split:
         **{f"y_{part}": rows.target for part, rows in parts.items()},
         indices=indices,
         fingerprint=_fingerprint(table.digest, indices, preprocessing),
+        tested=_tested(table, indices["test"]),
         example=_example(train, preprocessing),
         warnings=(*table.warnings, *warnings, *fitted),
     )
@@ -195,6 +200,15 @@ def _fingerprint(digest: str, indices: Mapping[str, Array], preprocessing: Prepr
         total.update(f"/{part}:{len(indices[part])}/".encode())
         total.update(indices[part].astype("<i8").tobytes())
     total.update(preprocessing.to_json().encode())
+    return total.hexdigest()
+
+
+def _tested(table: Table, rows: Array) -> str:
+    """Of the target alone, all of it in its order: which columns are read beside it is up to each study."""
+    total = hashlib.sha256()
+    for target in (table.rows.target, *(() if table.test is None else (table.test.target,))):
+        total.update(f"/{len(target)}/".encode() + target.astype("<f8").tobytes())
+    total.update(rows.astype("<i8").tobytes())
     return total.hexdigest()
 
 

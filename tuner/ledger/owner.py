@@ -195,15 +195,15 @@ class Owned:
     def looking(self, champion: int) -> int:
         """Counts a look at the test rows, before it happens, and returns how many there are with it.
 
-        Those of other searches on the same rows count too. Looking once more at the same champion of the same trials,
-        because the last time was interrupted, is the same look.
+        Those of other searches on the same rows count too, whatever these prepare of them. Looking once more at the
+        same champion of the same trials, because the last time was interrupted, is the same look.
         """
         looked = f"{champion} of {len(self.results)}"
         with self._writing() as connection:
             change = _SEARCH.where(_searches.looked.is_distinct_from(looked))
             connection.execute(change.values(looks=_searches.looks + 1, looked=looked), {"mine": self.search.id})
-        rows = self.search.data.get("fingerprint")
-        return sum(search.looks for search in self.ledger.searches() if search.data.get("fingerprint") == rows)
+        rows = _tested(self.search)
+        return sum(search.looks for search in self.ledger.searches() if _tested(search) == rows)
 
     def continued(self, document: Mapping[str, Any]) -> None:
         """Takes over what may change from one command to the next: the budget, the title, where the rows lie."""
@@ -276,6 +276,11 @@ class Owned:
             if rows:
                 connection.execute(_MEMORY, rows)
         self._unwritten = {}
+
+
+def _tested(search: Search) -> object:
+    """Which rows are kept apart for its test. An earlier ledger has only the whole split's fingerprint."""
+    return search.data.get("tested", search.data.get("fingerprint"))
 
 
 def _columns(history: Sequence[Metrics]) -> dict[str, list[float]]:
