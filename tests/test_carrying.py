@@ -47,7 +47,15 @@ def test_a_value_of_the_network_is_that_of_each_layer_and_the_first_layers_that_
     given: dict[str, Value] = {"layers": 2, "units_1": 8, "units_2": 8, "activation": "tanh", "l2_1": 0.5, "l2_2": 0.1}
     values, moved, _ = fit(space(activation, Float(name="l2", low=0.0, high=1.0)), given)
     assert [values["activation_1"], values["activation_2"], values["l2"]] == ["tanh", "tanh", 0.5]
-    assert moved == {}
+    assert moved == {"l2": "l2 = 0.5, there 0.5-0.1"}
+    assert fit(space(Float(name="l2", low=0.0, high=1.0)), {**given, "l2_2": 0.5})[1] == {}
+
+
+def test_what_cannot_vary_here_is_told_too() -> None:
+    made = Space((Choice(name="layers", options=(1,)), Choice(name="units", options=(32,))))
+    values, moved, _ = fit(made, {"layers": 2, "units_1": 32, "units_2": 8})
+    assert values == {"layers": 1, "units": 32}
+    assert moved == {"layers": "layers = 1, there 2", "units": "units = 32, there 32-8"}
 
 
 def test_what_is_not_active_there_is_not_told_as_unknown() -> None:

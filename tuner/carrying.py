@@ -80,10 +80,22 @@ def fit(space: Space, given: Mapping[str, Value]) -> tuple[dict[str, Value], dic
         return value
 
     values = space.walk(suggest)
+    moved = _told(values, given) | moved
     fixed = {key for key in given if key in values and given[key] == values[key]}
     stems = {parameter.name for parameter in space.parameters}
     unknown = [key for key in given if key not in used | fixed | stems and _stem(key) not in stems]
     return values, moved, unknown
+
+
+def _told(values: Mapping[str, Value], given: Mapping[str, Value]) -> dict[str, str]:
+    """What is another value here, in words by name: of what cannot vary, or in place of those of several layers."""
+    told = {}
+    for name, value in values.items():
+        layers = [given[key] for key in given if _stem(key) == name != key]
+        there = next(([given[key]] for key in (name, _stem(name)) if key in given), layers)
+        if any(each != value for each in there):
+            told[name] = f"{name} = {said(value)}, there {'-'.join(map(said, there))}"
+    return told
 
 
 def _instead(left: Parameter, value: Value | None) -> Value:
