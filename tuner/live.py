@@ -227,5 +227,5 @@ def _introduction(tally: Tally, study: Study, split: Split, record: Owned) -> li
         finished = tally.results >= tally.total
         back = f", {len(record.waiting)} put back" if record.waiting and not finished else ""
         done = "nothing left to train" if finished else "resuming"
-        lines.append(f"{done}: {tally.results} of {tally.total} done{back}")
+        lines.append(f"{done}: {tally.results} of {max(tally.results, tally.total)} done{back}")
     return [one_line(line) for line in lines]  # there may be anything in a column's name

@@ -52,6 +52,11 @@ class Shown:
         return self.objective.ranked(self.results)
 
     @property
+    def budget(self) -> int:
+        """How many trials there are to be; a later command may have asked for fewer than there are."""
+        return max(self.study.search.trials, len(self.results))
+
+    @property
     def front(self) -> set[int]:
         """The trials on the Pareto front; none where there is one objective."""
         front = self.objective.front(self.results) if self.objective.further else []
@@ -117,7 +122,7 @@ def print_search(shown: Shown, top: int) -> None:
     console.print(f"[bold]{search.label}[/] {escape(shown.study.title)}", soft_wrap=True)
     console.print(
         f"begun {begun} · {search.data['name']}, {search.data['rows']} rows · {len(shown.results)} of "
-        f"{shown.study.search.trials} trials: {wording.states(shown.counts) or 'none yet'}",
+        f"{shown.budget} trials: {wording.states(shown.counts) or 'none yet'}",
         style="dim",
         soft_wrap=True,
     )
@@ -150,7 +155,8 @@ def print_search(shown: Shown, top: int) -> None:
 def _front(shown: Shown) -> str:
     said = " and ".join(f"{aim.metric} ({aim.goal})" for aim in shown.objective.aims)
     trials = wording.count(len(shown.front), "trial")
-    return f"● the Pareto front of {said}: {trials} that no other betters in one without being worse in another"
+    mark = "● and ★" if shown.champion in shown.front else "●"
+    return f"{mark} the Pareto front of {said}: {trials} that no other betters in one without being worse in another"
 
 
 def _running(owner: Mapping[str, Any]) -> str:
@@ -254,12 +260,14 @@ def print_outcome(outcome: Outcome, shown: Shown, resume: str) -> None:
     console.print()
     console.print("next:")
     name = outcome.label.partition("@")[0]
-    for command, what in (
-        (f"tuner show {name}", "the leaderboard"),
-        ("tuner ui", "browse every trial in MLflow"),
-        (f"tuner export {name} -o model", "the champion as a Keras file that takes raw rows"),
-    ):
-        console.print(f"  {command:<36} {what}", soft_wrap=True)
+    offers = {
+        f"tuner show {name}": "the leaderboard",
+        f"tuner report {name} -o {name}.html": "all of it as a page to hand on",
+        "tuner ui": "browse every trial in MLflow",
+        f"tuner export {name} -o model": "the champion as a Keras file that takes raw rows",
+    }
+    for command, what in offers.items():
+        console.print(f"  {command:<{max(map(len, offers))}}  {what}", soft_wrap=True)
 
 
 def outcome_json(outcome: Outcome, shown: Shown) -> dict[str, Any]:

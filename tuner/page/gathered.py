@@ -154,7 +154,7 @@ def _when(seconds: float) -> str:
 
 def _state(shown: Shown) -> str:
     """What a reader must know where the search is not one that ended with a champion of all its trials."""
-    done = f"{len(shown.results)} of {shown.study.search.trials} trials"
+    done = f"{len(shown.results)} of {shown.budget} trials"
     if shown.since:
         state = f"has not ended: {done} have" if shown.owner is None else f"is running: {done} have ended"
         return f"This search {state}. {gone_on(shown)}."
