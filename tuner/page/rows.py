@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-from tuner import wording
+from tuner import npz, wording
 from tuner.data.split import Split
 from tuner.data.table import Rows, Table
 from tuner.errors import DataError, TunerError
@@ -24,8 +22,6 @@ from tuner.report import Shown
 
 # Rows that are listed, and columns of them.
 MOST, MOST_COLUMNS = 100, 40
-# What a file of arrays raises that was cut off or changed, and one of another kind.
-_DAMAGED = (OSError, ValueError, EOFError, LookupError, TypeError, RuntimeError, MemoryError, zlib.error, BadZipFile)
 # What the number of a row means where the source has no lines, or they are not known.
 _COUNTED = "Rows are counted from 1, without a header and without empty ones."
 
@@ -98,7 +94,7 @@ def _given(path: Path, split: Split, names: Sequence[str]) -> list[_Predicted]:
             kept = {name: file[name] for name in names}
     except FileNotFoundError:
         raise DataError("were not kept with it") from None
-    except _DAMAGED:
+    except (*npz.DAMAGED, *npz.MISWRITTEN):
         raise DataError(f"cannot be read, as the file with them ({path.name}) is damaged") from None
     classes = (len(split.classes),) if split.task is Task.MULTICLASS and split.classes else ()
     if any(kept[name].shape != (len(split.indices[name]), *classes) for name in names):
