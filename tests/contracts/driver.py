@@ -57,6 +57,11 @@ class DriverContract:
         life.work(20, workers=8)
         assert len({trial.key for trial in life.proposed}) == len(life.proposed)
 
+    def test_no_weights_are_needed_that_no_trial_goes_on_from(self, life: Life, case: Case) -> None:
+        life.work(30)
+        assert life.driver.needs() <= {trial.number for trial in life.proposed}
+        assert bool(life.driver.needs()) == case.promotes
+
     def test_asking_for_none_is_not_the_end(self, life: Life) -> None:
         batch = life.driver.ask(0)
         assert batch.trials == ()

@@ -85,6 +85,11 @@ class Case:
     def prunes(self) -> bool:
         return self.pruner != "none"
 
+    @property
+    def promotes(self) -> bool:
+        """Whether trials go on from the weights of others."""
+        return False
+
 
 @dataclass
 class Life:

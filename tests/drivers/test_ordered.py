@@ -173,6 +173,9 @@ class Gossip:
     def state(self) -> dict[str, Any]:
         return {}
 
+    def needs(self) -> frozenset[int]:
+        return frozenset(self.running)
+
 
 def gossip(told: Sequence[Result] = (), asked: Sequence[Trial] = (), window: int = WINDOW) -> tuple[Ordered, Gossip]:
     following = len(told) + len(asked)

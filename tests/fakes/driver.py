@@ -63,6 +63,9 @@ class FakeDriver:
         changed, self._changed = self._changed, {}
         return changed
 
+    def needs(self) -> frozenset[int]:
+        return frozenset()
+
     def _stops(self, report: Report) -> bool:
         stop = self._stops_at.get(report.trial, math.inf)
         return stop <= report.epoch and stop < self._running[report.trial].last_epoch

@@ -43,6 +43,14 @@ class Driver(Protocol):
         """What changed since the last call, as JSON values by key; the latest value of every key rebuilds it."""
         ...
 
+    def needs(self) -> frozenset[int]:
+        """The numbers of the trials whose weights are still wanted.
+
+        A trial that has no result, or one that may yet be proposed, goes on from them. Among them are trials that
+        still train. Empty for all samplers but Hyperband's rounds.
+        """
+        ...
+
 
 def build(
     study: Study,

@@ -100,6 +100,9 @@ class OptunaDriver:
         changed, self._changed = self._changed, {}
         return changed
 
+    def needs(self) -> frozenset[int]:
+        return frozenset()  # no trial goes on from another's weights
+
     # Proposals
 
     def _untried(self) -> Values | None:

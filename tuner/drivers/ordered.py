@@ -67,6 +67,9 @@ class Ordered:
     def state(self) -> Mapping[str, Any]:
         return self._driver.state()
 
+    def needs(self) -> frozenset[int]:
+        return self._driver.needs()
+
     def _ready(self) -> bool:
         """Tells the driver what the next proposal knows, if all of it is there."""
         last = self._next - self._window
