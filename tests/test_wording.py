@@ -137,7 +137,9 @@ def test_a_finished_trial() -> None:
 
 
 def test_one_epoch_is_one_epoch() -> None:
-    assert wording.result(told(1, State.PRUNED)) == "trial 7 pruned at 0.7500 (1 epoch, 1.2 s) · layers 1 · units 8"
+    assert wording.result(told(1, State.PRUNED)) == (
+        "trial 7 pruned after 1 epoch, its best was 0.7500 (1.2 s) · layers 1 · units 8"
+    )
 
 
 def test_a_failed_trial_says_of_what() -> None:

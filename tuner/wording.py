@@ -109,10 +109,11 @@ def result(told: Result, without: Collection[str] = ()) -> str:
     """A finished trial on a line, with its values but those of the parameters in `without`."""
     if told.state is State.FAILED:
         return f"trial {told.trial.number} failed: {last_line(told.error or 'no reason known')}"
-    effort = f"{count(len(told.history), 'epoch')}, {told.seconds:.1f} s"
-    # The score of one that was stopped is not among those that can win.
-    state = f"{told.state.value} at" if told.state is State.PRUNED else told.state.value
-    line = f"trial {told.trial.number} {state} {score(told.score)} ({effort})"
+    epochs, seconds = count(len(told.history), "epoch"), f"{told.seconds:.1f} s"
+    line = f"trial {told.trial.number} {told.state.value} {score(told.score)} ({epochs}, {seconds})"
+    if told.state is State.PRUNED:
+        # It was judged by its last epoch, and its best one may be better than that of trials that went on.
+        line = f"trial {told.trial.number} pruned after {epochs}, its best was {score(told.score)} ({seconds})"
     return " · ".join(filter(None, [line, values(told.trial.values, without)]))
 
 
