@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "tuner"
 LEVELS: Mapping[int, str] = {
     0: "errors npz quiet toml versions",
     1: "trial parameters rules counting space tunables sizing metrics home wording",
-    2: "study sections entries rule_entries defaults strict",
+    2: "study sections entries rule_entries defaults strict model_file",
     3: "data models drivers trackers ledger",
     4: "trainers plots",
     5: "watch search opening conclusion packaging evaluate export replay deletion report live tables"
@@ -32,7 +32,7 @@ LEVEL = {name: level for level, names in LEVELS.items() for name in names.split(
 # Where a library may be imported at all, in functions too. Any other one is free.
 ROOMS: Mapping[str, str] = {
     "optuna": "drivers",
-    "keras_tuner": "drivers",
+    "keras_tuner": "drivers models.own trainers",
     "mlflow": "trackers models.pyfunc models.mlflow_model",
     "tensorflow": "models trainers",
     "keras": "models trainers packaging",

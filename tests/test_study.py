@@ -217,7 +217,7 @@ def test_every_key_of_the_schema_has_a_description_and_is_allowed_alone() -> Non
 
 def test_the_schema_knows_the_sections_and_words() -> None:
     made = study.schema()
-    assert list(made["properties"]) == ["title", "data", "objective", "space", "start", "training", "search"]
+    assert list(made["properties"]) == ["title", "data", "objective", "model", "space", "start", "training", "search"]
     assert made["required"] == ["data"]
     activation = made["properties"]["space"]["properties"]["activation"]["anyOf"]
     assert "relu" in activation[0]["properties"]["choice"]["items"]["enum"]

@@ -23,10 +23,11 @@ from pydantic import (
     model_validator,
 )
 
-from tuner import defaults, entries, metrics
+from tuner import defaults, entries, metrics, model_file
 from tuner.errors import StudyError
 from tuner.home import find, names
 from tuner.metrics import Task
+from tuner.model_file import ModelFile
 from tuner.sections import (
     FORMATS,
     PRUNERS,
@@ -84,6 +85,12 @@ class Study(Section):
     title: str = Field("", description="one line for lists and pages")
     data: DataSection = Field(description="[data] with a source: where the rows come from and what they mean")
     objective: ObjectiveSection = Field(ObjectiveSection(), description="what the search makes better")
+    model: Annotated[
+        ModelFile | None,
+        PlainValidator(model_file.parse),
+        PlainSerializer(lambda file: None if file is None else file.to_json()),
+        WithJsonSchema(model_file.schema()),
+    ] = Field(None, description='a model of your own: "mymodel.py:build_model", a function of hp or a HyperModel')
     space: Annotated[
         Space,
         PlainValidator(entries.parse),
