@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tuner.data import features
 from tuner.data.features import Number, Preprocessing
+from tuner.data.layout import placed
 from tuner.data.split import Split, split
 from tuner.data.table import Kind, Rows, Table
 from tuner.metrics import Task
@@ -61,12 +62,27 @@ def images() -> Table:
     return Table("i", "y", Task.MULTICLASS, ("a", "b", "c"), {"x": Kind.ARRAY}, {}, rows, None, "d", ())
 
 
+def several(as_they_are: bool = False) -> Table:
+    rng = np.random.default_rng(9)
+    flat = np.hstack([rng.integers(0, 255, (60, 20)), rng.integers(0, 9000, (60, 3))]).astype(np.float32)
+    layout = tuple(placed([("class", (5, 4), "uint8"), ("words", (3,), "int64")]))
+    kinds = {"class": Kind.ARRAY, "words": Kind.ARRAY}
+    rows = Rows(flat, np.arange(60) % 2)
+    return Table(
+        "v", "y", Task.BINARY, (0, 1), kinds, {}, rows, None, "d", (), layout=layout, as_they_are=as_they_are
+    )  # fmt: skip
+
+
+def as_they_are() -> Table:
+    return several(True)
+
+
 def texts_only() -> Table:
     frame = pd.DataFrame({"s": pd.Series(["a", "b", None, "c"] * 10, dtype=object)})
     return Table("s", "y", Task.BINARY, (0, 1), {"s": Kind.TEXT}, {}, Rows(frame, np.arange(40) % 2), None, "d", ())
 
 
-TABLES = {each.__name__: each for each in (mixed, breast_cancer, images, texts_only)}
+TABLES = {each.__name__: each for each in (mixed, breast_cancer, images, several, as_they_are, texts_only)}
 
 
 @pytest.fixture(params=[*TABLES, "pima"])
@@ -99,8 +115,11 @@ def identity(width: int) -> keras.Model:
 
 def raw_rows(made: Preprocessing, rows) -> dict[str, tf.Tensor]:
     """Raw columns as the model takes them."""
-    if isinstance(rows, np.ndarray):
+    if isinstance(rows, np.ndarray) and rows.ndim > 2:
         return {"x": tf.constant(rows)}
+    if isinstance(rows, np.ndarray):
+        names = {column["name"]: column.get("input", column["name"]) for column in made.columns()}
+        return {names[each.name]: tf.constant(each.of(rows)) for each in made.layout}
     given = {}
     for column in made.columns():
         cells = rows[column["name"]]

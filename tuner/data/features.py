@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tuner.data.layout import Input, placed
 from tuner.data.table import Kind
 from tuner.errors import DataError
 
@@ -94,10 +95,19 @@ class Pixels:
     scale: float
 
 
-Step = Number | Codes | Words | Pixels
-_STEPS: Mapping[str, type[Step]] = {"number": Number, "codes": Codes, "words": Words, "pixels": Pixels}
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An array, flattened, and else as it came; `dtype` is the type that its cells had then."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
+Step = Number | Codes | Words | Pixels | Raw
+_STEPS: Mapping[str, type[Step]] = {"number": Number, "codes": Codes, "words": Words, "pixels": Pixels, "raw": Raw}
 _KINDS: Mapping[type[Step], Kind] = {
-    Number: Kind.NUMERIC, Codes: Kind.CODES, Words: Kind.TEXT, Pixels: Kind.ARRAY,
+    Number: Kind.NUMERIC, Codes: Kind.CODES, Words: Kind.TEXT, Pixels: Kind.ARRAY, Raw: Kind.ARRAY,
 }  # fmt: skip
 
 
@@ -124,18 +134,28 @@ class Preprocessing:
     def matrix(self, ops: Any, numbers: Any, hits: Sequence[Any]) -> Any:
         """The same in any array namespace with numpy's names (`numpy`, `keras.ops`).
 
-        `numbers` is the matrix of the columns `self.numbers`, or the array where that is the only column; `hits[i]` is
-        one-hot over the vocabulary of `self.texts[i]`. All float32, one line a row.
+        `numbers` is the matrix of the columns `self.numbers`; where rows are arrays it is the only one of them, or all
+        of them flat side by side. `hits[i]` is one-hot over the vocabulary of `self.texts[i]`. All float32, one line a
+        row.
         """
-        if isinstance(pixels := self.steps[0], Pixels):
-            flat = ops.reshape(numbers, (-1, prod(pixels.shape)))
-            return (flat - np.float32(pixels.mean)) * _inverse(pixels.scale)
+        if self.arrays:
+            return self._flat(ops, numbers)
         blocks = self._numeric(ops, numbers) if self.numbers else []
         for step, hit in zip(self.texts, hits, strict=True):
             blocks.append(hit[:, : len(step.words)])
             if step.empty:
                 blocks.append(ops.max(hit[:, len(step.words) :], axis=1, keepdims=True))
         return ops.concatenate(blocks, axis=1)
+
+    def _flat(self, ops: Any, x: Any) -> Any:
+        flat = ops.reshape(x, (-1, sum(prod(step.shape) for step in self.arrays)))
+        if not any(isinstance(step, Pixels) for step in self.arrays):
+            return flat
+        blocks = [
+            _standardised(step, flat if len(self.arrays) == 1 else flat[:, each.start : each.stop])
+            for step, each in zip(self.arrays, self.layout, strict=True)
+        ]
+        return blocks[0] if len(blocks) == 1 else ops.concatenate(blocks, axis=1)
 
     def _numeric(self, ops: Any, x: Any) -> list[Any]:
         steps = [step for step in self.steps if isinstance(step, Number | Codes)]
@@ -160,18 +180,32 @@ class Preprocessing:
         return blocks
 
     @property
+    def arrays(self) -> tuple[Pixels | Raw, ...]:
+        """The steps of rows that are arrays, which then are all there are; else none."""
+        return tuple(step for step in self.steps if isinstance(step, Pixels | Raw))
+
+    @property
+    def layout(self) -> tuple[Input, ...]:
+        """Which columns of the matrix are which array, and of which shape; of a table all of them are one."""
+        if not self.arrays:
+            return (Input("features", (len(self.feature_names),)),)
+        return tuple(
+            placed((step.name, step.shape, step.dtype if isinstance(step, Raw) else "float32") for step in self.arrays)
+        )
+
+    @property
     def image(self) -> tuple[int, int, int] | None:
         """(height, width, channels) of a row that is an image, as Keras has it; None where rows are none."""
-        if isinstance(pixels := self.steps[0], Pixels) and len(pixels.shape) in (2, 3):
-            height, width, channels = (*pixels.shape, 1)[:3]
+        if len(self.arrays) == 1 and len(self.arrays[0].shape) in (2, 3):
+            height, width, channels = (*self.arrays[0].shape, 1)[:3]
             return height, width, channels
         return None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """What each column of the matrix is."""
-        if isinstance(pixels := self.steps[0], Pixels):
-            return tuple(f"{pixels.name}[{i}]" for i in range(prod(pixels.shape)))
+        if self.arrays:
+            return tuple(f"{step.name}[{i}]" for step in self.arrays for i in range(prod(step.shape)))
         numbers = [step for step in self.steps if isinstance(step, Number)]
         codes = [step for step in self.steps if isinstance(step, Codes)]
         return (
@@ -199,6 +233,7 @@ class Preprocessing:
     def columns(self) -> list[dict[str, Any]]:
         """The raw columns that a model with these steps takes, as JSON: `name`, `kind`, and `shape` for an array.
 
+        `dtype` is the type that the cells of an array came in, where that is not float32 and nothing is made of them.
         `empties` are texts that mean an empty cell of a column of numbers; whoever reads raw rows must replace them.
         `input` is the name of the model's input where that cannot be the column's own: `mean_radius` of `mean radius`.
         """
@@ -206,8 +241,10 @@ class Preprocessing:
         used: list[str] = []
         for i, step in enumerate(self.steps):
             column: dict[str, Any] = {"name": step.name, "kind": _KINDS[type(step)].value}
-            if isinstance(step, Pixels):
+            if isinstance(step, Pixels | Raw):
                 column["shape"] = list(step.shape)
+            if isinstance(step, Raw) and step.dtype != "float32":
+                column["dtype"] = step.dtype
             if isinstance(step, Number | Codes) and step.empties:
                 column["empties"] = list(step.empties)
             used.append(_input_name(step.name, i, used))
@@ -250,6 +287,10 @@ class Preprocessing:
             }
             steps.append(_STEPS[fields.pop("step")](**fields))
         return cls(tuple(steps), document["target_mean"], document["target_scale"])
+
+
+def _standardised(step: Pixels | Raw, flat: Any) -> Any:
+    return (flat - np.float32(step.mean)) * _inverse(step.scale) if isinstance(step, Pixels) else flat
 
 
 def _input_name(name: str, number: int, used: Sequence[str]) -> str:

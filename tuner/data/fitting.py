@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuner.data.features import Codes, Number, Pixels, Preprocessing, Step, Words, read_numbers, read_texts
+from tuner.data.features import Codes, Number, Pixels, Preprocessing, Raw, Step, Words, read_numbers, read_texts
 from tuner.data.table import Kind, Rows, Table
 from tuner.errors import DataError
 from tuner.metrics import Task
@@ -34,13 +34,13 @@ def fit(table: Table, train: Rows) -> tuple[Preprocessing, tuple[str, ...]]:
     warnings: list[str] = []
     steps: tuple[Step, ...]
     if isinstance(train.features, np.ndarray):
-        steps = (_fit_pixels(next(iter(table.kinds)), train.features),)
+        steps = tuple(_fit_arrays(table, train.features))
     else:
         found = [_fit_column(table, name, train.features, warnings) for name in table.kinds]
         steps = tuple(step for step in found if step is not None)
     if not steps:
         raise DataError("no column is left to learn from: in the train rows each has one value, or none")
-    if table.task is not Task.REGRESSION:
+    if table.task is not Task.REGRESSION or table.as_they_are:
         return Preprocessing(steps), tuple(warnings)
     target = train.target.astype(np.float64)
     if np.abs(target).max() > np.finfo(np.float32).max:
@@ -83,6 +83,17 @@ def _fit_words(name: str, texts: Sequence[str], marks: Iterable[float | str], wa
     if not _tells_apart(name, len(set(known)), gaps, known[:1], warnings):
         return None
     return Words(name, _most_common(name, known, warnings), spelled, gaps)
+
+
+def _fit_arrays(table: Table, x: Array) -> Iterator[Step]:
+    """A step for each array of a row: nothing where they go to a model as they are."""
+    if not table.layout:
+        yield _fit_pixels(next(iter(table.kinds)), x)
+    for each in table.layout:
+        if table.as_they_are:
+            yield Raw(each.name, each.shape, each.dtype)
+        else:
+            yield _fit_pixels(each.name, each.of(x))
 
 
 def _fit_pixels(name: str, x: Array) -> Pixels:

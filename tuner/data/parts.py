@@ -24,11 +24,15 @@ Array = NDArray[Any]
 def draw(table: Table, section: SplitSection) -> dict[str, Array]:
     """The row numbers of each part, ascending.
 
-    No `test` where the table brings its own; the share of validation is then one of the rest. The same table and
-    section always give the same parts. Raises DataError where the rows, a class or the groups are too few.
+    No `test` where the table brings its own; the share of validation is then one of the rest. No `validation` where it
+    brings that. The same table and section always give the same parts. Raises DataError where the rows, a class or the
+    groups are too few.
     """
-    shares = ({} if table.test is not None else {"test": section.test}) | {"validation": section.validation}
+    wanted = {"test": (section.test, table.test), "validation": (section.validation, table.validation)}
+    shares = {part: share for part, (share, own) in wanted.items() if own is None}
     rows = len(table.rows.target)
+    if not shares:
+        return {"train": np.arange(rows, dtype=np.int64)}
     needed = ceil(1 / min(shares.values()))
     if rows < needed:
         raise DataError(f"{table.name}: {rows} rows are too few for {_told(shares)}: expected at least {needed}")
@@ -66,6 +70,8 @@ def _by_class(table: Table, shares: Mapping[str, float], rng: np.random.Generato
     for number, name in enumerate(table.classes or ()):
         order = rng.permutation(np.flatnonzero(table.rows.target == number))
         rows, needed = len(order), len(shares) + 1
+        if not rows:  # a column of one-hot targets in which no row has a 1
+            continue
         if rows < needed:
             problems.append(
                 f"{table.name}: class '{name}' of '{table.target}' has {rows} row{'s' * (rows != 1)}, "

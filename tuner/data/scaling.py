@@ -33,18 +33,19 @@ def affine(split: Split, scaling: str) -> tuple[Array, Array] | None:
 
 def _raw(split: Split) -> tuple[Array, Array]:
     """Of the columns that were standardised, which are the first."""
-    steps = split.preprocessing.steps
-    if isinstance(pixels := steps[0], Pixels):
-        width = split.x_train.shape[1]
-        return np.full(width, pixels.scale), np.full(width, pixels.mean)
-    numbers = [step for step in steps if isinstance(step, Number) and step.value]
+    if arrays := split.preprocessing.arrays:
+        sizes = [each.size for each in split.layout]
+        known = [(step.scale, step.mean) if isinstance(step, Pixels) else (1.0, 0.0) for step in arrays]
+        return np.repeat([scale for scale, _ in known], sizes), np.repeat([mean for _, mean in known], sizes)
+    numbers = [step for step in split.preprocessing.steps if isinstance(step, Number) and step.value]
     return np.array([step.scale for step in numbers]), np.array([step.mean for step in numbers])
 
 
 def _unit(split: Split) -> tuple[Array, Array]:
     scaled = split.x_train[:, : len(_raw(split)[0])]
     low, high = scaled.min(axis=0, initial=np.inf), scaled.max(axis=0, initial=-np.inf)
-    if isinstance(split.preprocessing.steps[0], Pixels):
-        low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
+    for each in split.layout if split.preprocessing.arrays else ():
+        low[each.start : each.stop] = low[each.start : each.stop].min()
+        high[each.start : each.stop] = high[each.start : each.stop].max()
     factor = 1.0 / (high.astype(np.float64) - low)
     return factor, -low * factor

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tuner.data.features import Preprocessing
 from tuner.data.fitting import fit
+from tuner.data.layout import Input
 from tuner.data.parts import draw
 from tuner.data.table import Rows, Table
 from tuner.errors import DataError
@@ -38,7 +39,8 @@ class Split:
     `indices` are the row numbers of each part; those of a test part that came apart count in that part. `example` is
     the first raw train rows as JSON, `digest` that of the table. `fingerprint` changes with any row, the part that it
     is in, and any fitted constant. `tested` is the same wherever the same rows are kept apart for the test, whatever
-    columns are read of them, and however these are prepared.
+    columns are read of them, and however these are prepared. `code` is the sha256 of the program that gave the rows,
+    where one did.
     """
 
     table: str
@@ -58,6 +60,12 @@ class Split:
     tested: str
     example: tuple[Mapping[str, Any], ...]
     warnings: tuple[str, ...]
+    code: str = ""
+
+    @property
+    def layout(self) -> tuple[Input, ...]:
+        """Which columns of the flat matrices are which input, by name and shape; of a table all of them are one."""
+        return self.preprocessing.layout
 
     @property
     def image(self) -> tuple[int, int, int] | None:
@@ -107,6 +115,7 @@ class Split:
             tested=document.get("tested", document["fingerprint"]),  # a folder of before there was any
             example=tuple(document["example"]),
             warnings=tuple(document["warnings"]),
+            code=document.get("code", ""),
             **arrays,
         )
 
@@ -127,6 +136,7 @@ class Split:
             "tested": self.tested,
             "example": self.example,
             "warnings": self.warnings,
+            **({"code": self.code} if self.code else {}),
         }
 
 
@@ -137,11 +147,12 @@ def split(table: Table, section: SplitSection) -> Split:
     """
     indices = draw(table, section)
     parts = {part: _take(table.rows, rows) for part, rows in indices.items()}
-    if table.test is not None:
-        parts["test"] = table.test
-        indices["test"] = np.arange(len(table.test.target), dtype=np.int64)
+    for part, apart in (("validation", table.validation), ("test", table.test)):
+        if apart is not None:
+            parts[part] = apart
+            indices[part] = np.arange(len(apart.target), dtype=np.int64)
     train = parts["train"]
-    warnings = (*_idle(table, section), *_class_warnings(table, train))
+    warnings = (*_idle(table, section), *_kept_apart(table, section, indices), *_class_warnings(table, train))
     try:
         preprocessing, fitted = fit(table, train)
         matrices = {f"x_{part}": preprocessing.transform(rows.features) for part, rows in parts.items()}
@@ -161,21 +172,39 @@ def split(table: Table, section: SplitSection) -> Split:
         tested=_tested(table, indices["test"]),
         example=_example(train, preprocessing),
         warnings=(*table.warnings, *warnings, *fitted),
+        code=table.code,
     )
 
 
 def _idle(table: Table, section: SplitSection) -> Iterator[str]:
-    """A warning where a share of the rows is asked for as test rows, and the table brings its own."""
+    """A warning where a share of the rows is asked for as a part, and the table brings that."""
     if table.test is not None and "test" in section.model_fields_set:
         yield (
             f"{table.name}: data.split.test = {section.test:g} is not looked at, as the rows for the test come apart; "
             "leave it out"
         )
+    if table.validation is not None and "validation" in section.model_fields_set:
+        yield (
+            f"{table.name}: data.split.validation = {section.validation:g} is not looked at, as the validation rows "
+            "come apart; leave it out"
+        )
+
+
+def _kept_apart(table: Table, section: SplitSection, indices: Mapping[str, Array]) -> Iterator[str]:
+    """A line where the test rows are some of those that were given to train on."""
+    if table.validation is not None and table.test is None:
+        yield (
+            f"{table.name} gives no test part: {len(indices['test'])} of its {len(table.rows)} train rows "
+            f"(data.split.test = {section.test:g}) are kept apart, for a score on rows that nothing was chosen by"
+        )
 
 
 def _take(rows: Rows, chosen: Array) -> Rows:
-    features = rows.features[chosen] if isinstance(rows.features, np.ndarray) else rows.features.iloc[chosen]
-    return Rows(features, rows.target[chosen])
+    if isinstance(rows.features, np.ndarray):
+        if len(chosen) == len(rows):  # ascending, so all of them as they are
+            return rows
+        return Rows(rows.features[chosen], rows.target[chosen])
+    return Rows(rows.features.iloc[chosen], rows.target[chosen])
 
 
 def _class_warnings(table: Table, train: Rows) -> tuple[str, ...]:
@@ -216,7 +245,9 @@ def _example(train: Rows, preprocessing: Preprocessing) -> tuple[Mapping[str, An
     """The first raw train rows, in the columns that a model takes; None where a cell is empty."""
     names = [column["name"] for column in preprocessing.columns()]
     if isinstance(train.features, np.ndarray):
-        return tuple({names[0]: row.tolist()} for row in train.features[:EXAMPLE_ROWS])
+        first = train.features[:EXAMPLE_ROWS].reshape(-1, sum(each.size for each in preprocessing.layout))
+        arrays = {each.name: each.of(first).tolist() for each in preprocessing.layout}
+        return tuple({name: arrays[name][i] for name in names} for i in range(len(first)))
     frame = train.features[names].iloc[:EXAMPLE_ROWS]
     records = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return tuple({str(name): cell for name, cell in record.items()} for record in records)

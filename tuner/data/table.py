@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tuner.data.layout import Input
 from tuner.metrics import Task
 from tuner.trial import Value
 
@@ -25,14 +26,15 @@ class Kind(StrEnum):
     NUMERIC = "numeric"  # float64, NaN for an empty cell; true and false are 1 and 0
     TEXT = "text"  # object, str or None for an empty cell
     CODES = "codes"  # numbers that are names: float64, NaN for an empty cell
-    ARRAY = "array"  # the single column "x" of an .npz
+    ARRAY = "array"  # the single column "x" of an .npz, or an input of a function's
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
     """Features and target, row by row.
 
-    `features` is a DataFrame with index 0 … n-1, or for `Kind.ARRAY` a float32 array of shape (rows, …). `target`
+    `features` is a DataFrame with index 0 … n-1, or for `Kind.ARRAY` a float32 array of shape (rows, …), which is flat
+    where a table has a layout. `target`
     holds class numbers (int64) or values (float64), shape (rows,). `lines` has the place of each row in its source,
     counted in `unit`, as a `Sheet` has it; None where the rows are arrays.
     """
@@ -54,6 +56,10 @@ class Table:
     in order. `marks` are values that mean "missing", by column; they are left in place in the features, because the
     model that takes raw rows must know them too. `empties` is text that was read as an empty cell of a column of
     numbers; whoever reads raw rows later must do the same. `test` is set where the data brings its own test part.
+    `test` and `validation` are rows that came apart. Where there is a `layout`, rows are arrays, flat side by side in
+    a matrix, and where they are `as_they_are` nothing is made of them before they go to a model. `code` is the sha256
+    of the file that gave the rows, where it is a program.
+
     `extra` has the columns that only the split looks at, aligned with the rows: `split.group` as str or float64,
     `split.time` as float64 (dates as seconds since 1970). `warnings` are for a person, one line each.
     """
@@ -70,6 +76,10 @@ class Table:
     warnings: tuple[str, ...]
     extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     empties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    validation: Rows | None = None
+    layout: tuple[Input, ...] = ()
+    as_they_are: bool = False
+    code: str = ""
 
 
 def digest_of(

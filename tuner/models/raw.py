@@ -7,6 +7,7 @@ looked up by Keras' own layer; everything else is the arithmetic that made the t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, Protocol
 
 import keras
@@ -66,8 +67,14 @@ def _input(column: dict[str, Any]) -> keras.KerasTensor:
 
 
 def _joined(numbers: list[keras.KerasTensor]) -> keras.KerasTensor | None:
-    """One matrix of all numbers, so that a few operations serve any number of columns; None where there are none."""
-    return keras.layers.Concatenate(name="numbers")(numbers) if len(numbers) > 1 else next(iter(numbers), None)
+    """One matrix of all numbers, so that a few operations serve any number of columns; None where there are none.
+
+    Of several arrays each is flattened; an only one keeps its shape.
+    """
+    if len(numbers) < 2:
+        return next(iter(numbers), None)
+    flat = [each if len(each.shape) == 2 else keras.ops.reshape(each, (-1, prod(each.shape[1:]))) for each in numbers]
+    return keras.layers.Concatenate(name="numbers")(flat)
 
 
 def _hits(number: int, text: keras.KerasTensor, vocabulary: tuple[str, ...]) -> keras.KerasTensor:
