@@ -12,7 +12,10 @@ from tuner.trial import Report
 
 def serve(line: Connection, work: Work) -> None:
     """Trains the one trial that comes over the line, and waits for the verdict after each epoch."""
-    from tuner.trainers import plain
+    if work.model is None:
+        from tuner.trainers.plain import fit
+    else:
+        from tuner.trainers.own import fit
 
     first: Answer = line.recv()
     (trial,) = first.trials
@@ -22,4 +25,4 @@ def serve(line: Connection, work: Work) -> None:
         answer: Answer = line.recv()
         return now.trial not in answer.stopped
 
-    line.send(Round(results=(plain.fit(work, trial, report),)))
+    line.send(Round(results=(fit(work, trial, report),)))
