@@ -39,8 +39,8 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
      ["training.early_stopping.delta: unknown key. Did you mean 'min_delta'? Known: patience, min_delta"]),
     ("name of the program's own", f"name = 'x'\n{DATA}{SPACE}", ["name: unknown key, it is set by the file itself"]),
     ("missing key", f"[data]\n{SPACE}",
-     ["data.source: is missing. Expected a .csv, .parquet or .npz file, openml:NAME@VERSION, sklearn:NAME or "
-      "keras:NAME"]),
+     ["data.source: is missing. Expected a .csv, .parquet or .npz file, openml:NAME@VERSION, sklearn:NAME, "
+      "keras:NAME or FILE.py:FUNCTION"]),
     ("missing key of an optional section", with_("training", "early_stopping = {}"),
      ["training.early_stopping.patience: is missing. Expected epochs to wait for a better objective"]),
     # types
@@ -52,7 +52,7 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("number for a text", f"title = 3\n{DATA}{SPACE}", ["title: expected a text, got 3"]),
     ("number for a table", f"space = 3\n{DATA}",
      ["space: expected a table of parameters, got 3"]),
-    ("text for a section", f"data = 'a.csv'\n{SPACE}", ["data: expected a table, got 'a.csv'"]),
+    ("text for a section", f"training = 'a.csv'\n{DATA}{SPACE}", ["training: expected a table, got 'a.csv'"]),
     ("table for a text", f"{DATA}target = {{ a = 1 }}\n{SPACE}", ["data.target: expected a text, got a table"]),
     ("text for a list", data("drop = 'a'"), ["data.drop: expected a list, got 'a'"]),
     ("list where one of many types is due", data("labels = { a = [1] }"),
@@ -103,6 +103,16 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
      ["data.source: expected sklearn:NAME, got 'sklearn:'"]),
     ("source of an unknown format", f"[data]\nsource = 'a.xlsx'\n{SPACE}",
      ["data.source: expected a file ending in .csv, .parquet, .npz, got 'a.xlsx'"]),
+    ("short form of an unknown kind", f"data = 'a.xlsx'\n{SPACE}",
+     ["data.source: expected a file ending in .csv, .parquet, .npz, got 'a.xlsx'"]),
+    ("program without a function", f"data = 'a.py'\n{SPACE}",
+     ["data.source: expected FILE.py:FUNCTION, as a.py:load, got 'a.py'"]),
+    ("function of no name", f"data = 'a.py:'\n{SPACE}",
+     ["data.source: expected FILE.py:FUNCTION, as a.py:load, got 'a.py:'"]),
+    ("columns of arrays", f"[data]\nsource = 'a.py:load'\ndrop = ['x']\ntest = 'b.npz'\nsplit.group = 'g'\n{SPACE}",
+     ["data.drop: names columns, and the arrays of a function have none; leave it out",
+      "data.split.group: names a column, and the arrays of a function have none; leave it out",
+      "data.test: the test rows come from the function, with the others; leave it out"]),
     ("test rows of an unknown format", data("test = 'a.xlsx'"),
      ["data.test: expected a file ending in .csv, .parquet, .npz, got 'a.xlsx'"]),
     # the space

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
@@ -72,7 +72,19 @@ class SplitSection(Section):
         return self
 
 
+def function_of(source: str) -> tuple[str, str] | None:
+    """The file and the name of a function that gives the rows, as mymodel.py:load means; None for other sources."""
+    file, _, name = source.rpartition(":")
+    return (file, name) if file.lower().endswith(".py") else None
+
+
 def _source(given: str) -> str:
+    if given.lower().endswith(".py"):
+        raise ValueError(f"expected FILE.py:FUNCTION, as {given}:load, got '{given}'")
+    if function := function_of(given):
+        if not function[1].isidentifier():
+            raise ValueError(f"expected FILE.py:FUNCTION, as {function[0]}:load, got '{given}'")
+        return given
     scheme, colon, rest = given.partition(":")
     if colon and len(scheme) > 1:  # one letter is a Windows drive
         if scheme not in SCHEMES:
@@ -96,7 +108,7 @@ class DataSection(Section):
     """Where the rows come from and what their columns mean."""
 
     source: Annotated[str, AfterValidator(_source)] = Field(
-        description="a .csv, .parquet or .npz file, openml:NAME@VERSION, sklearn:NAME or keras:NAME"
+        description="a .csv, .parquet or .npz file, openml:NAME@VERSION, sklearn:NAME, keras:NAME or FILE.py:FUNCTION"
     )
     target: str | None = Field(None, description="the column to predict; data sets with one of their own need none")
     task: Task | None = Field(None, description="by default what the target looks like")
@@ -116,11 +128,29 @@ class DataSection(Section):
     def _consistent(self) -> DataSection:
         if self.target in self.drop:
             raise ValueError(f"the target '{self.target}' is also in drop; remove it from one of them")
+        if self.function and (lines := list(self._idle())):
+            raise refused(lines)
         return self
+
+    def _idle(self) -> Iterator[str]:
+        """A line for each key that means nothing where a function gives the rows."""
+        for key in ("rename", "missing", "categorical", "drop"):
+            if getattr(self, key):
+                yield f"{key}: names columns, and the arrays of a function have none; leave it out"
+        for key in ("group", "time"):
+            if getattr(self.split, key):
+                yield f"split.{key}: names a column, and the arrays of a function have none; leave it out"
+        if self.test:
+            yield "test: the test rows come from the function, with the others; leave it out"
 
     @property
     def is_file(self) -> bool:
-        return not self.source.startswith(tuple(f"{scheme}:" for scheme in SCHEMES))
+        return not self.function and not self.source.startswith(tuple(f"{scheme}:" for scheme in SCHEMES))
+
+    @property
+    def function(self) -> tuple[str, str] | None:
+        """The file and the name of the function that gives the rows, where one does."""
+        return function_of(self.source)
 
 
 def _metric(given: str | tuple[str, ...]) -> str | tuple[str, ...]:

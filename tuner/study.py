@@ -39,6 +39,7 @@ from tuner.sections import (
     SearchSection,
     SplitSection,
     TrainingSection,
+    function_of,
     seconds,
 )
 from tuner.space import Space
@@ -212,7 +213,8 @@ def load(path: Path, options: Mapping[str, Mapping[str, Any]] | None = None) -> 
             f"{where}: a study is named by its file: expected 1 to 64 of a-z, 0-9, '.', '_' and '-' before .toml, "
             f"and no '..', got '{path.stem}'"
         )
-    return from_document(path.stem, with_options(_placed(document, path.parent), options or {}), where, text)
+    placed = _placed(_sectioned(document), path.parent)
+    return from_document(path.stem, with_options(placed, options or {}), where, text)
 
 
 def with_options(document: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -255,6 +257,12 @@ def _read(text: str, where: str) -> dict[str, Any]:
         raise StudyError(f"{where}: not valid TOML: nested too deeply, or a number too long") from None
 
 
+def _sectioned(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with a section in place of the short form, data = SOURCE."""
+    data = document.get("data")
+    return {**document, "data": {"source": data}} if isinstance(data, str) else dict(document)
+
+
 def _placed(document: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The document with the paths of its data files made absolute."""
     data = document.get("data")
@@ -263,15 +271,19 @@ def _placed(document: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     placed = dict(data)
     for key in ("source", "test"):
         given = data.get(key)
-        if isinstance(given, str) and given.lower().endswith(FORMATS) and ":" not in given[2:]:
-            beside = folder / given
-            placed[key] = str((beside if beside.exists() else Path(given)).absolute())
+        if not isinstance(given, str):
+            continue
+        file, name = function_of(given) or (given, "")
+        if name or (given.lower().endswith(FORMATS) and ":" not in given[2:]):
+            beside = folder / file
+            place = str((beside if beside.exists() else Path(file)).absolute())
+            placed[key] = f"{place}:{name}" if name else place
     return {**document, "data": placed}
 
 
 def from_document(name: str, document: Mapping[str, Any], where: str | None = None, text: str = "") -> Study:
     """A study from a parsed file, as the ledger keeps it. Raises StudyError as `load` does."""
-    own = _with_space(document)
+    own = _with_space(_sectioned(document))
     lines = [f"{key}: unknown key, it is set by the file itself" for key in _INNER if key in own]
     lines += [
         f"{key}: a date, expected a text, a number or true or false, got {value}. Put it in quotes"
@@ -308,4 +320,8 @@ def schema() -> dict[str, Any]:
     for inner in _INNER:
         made["properties"].pop(inner)
     made["required"] = [name for name in made["required"] if name not in (*_INNER, "space")]
+    made["properties"]["data"] = {
+        "anyOf": [{"$ref": made["properties"]["data"]["$ref"]}, {"type": "string"}],
+        "description": f"{made['properties']['data']['description']}; or the source alone",
+    }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "A study of tuner"}
