@@ -41,6 +41,10 @@ class ExportError(TunerError):
     """A model cannot be written, read, or applied to the given rows."""
 
 
+class TrialFailed(TunerError):
+    """A trial cannot be trained, for a reason that a line says better than a traceback."""
+
+
 class TrackingError(TunerError):
     """MLflow cannot be used as asked."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import pytest
@@ -28,7 +28,7 @@ class Case(Protocol):
         ...
 
     def trial(self, number: int, epochs: int) -> Trial:
-        """A trial that trains well."""
+        """A trial that trains well, with an optimizer that remembers nothing from step to step."""
         ...
 
     def broken(self, number: int) -> Trial:
@@ -81,6 +81,21 @@ def alone(case: Case, trial: Trial) -> Result:
     """What a trial gives with nothing beside it."""
     (result,) = Play(case.trainer(1), [Batch((trial,), more=False)]).run()
     return result
+
+
+def in_turn(case: Case, *trials: Trial) -> tuple[Play, dict[int, Result]]:
+    """What trials give each of which is asked for when the one before has its result."""
+    queue = list(trials)
+
+    class InTurn(Play):
+        def ask(self, n: int) -> Batch:
+            asked, told = len(trials) - len(queue), len(self.said("result"))
+            ready = queue[:1] if asked == told else []
+            del queue[: len(ready)]
+            return Batch(tuple(ready), more=bool(queue))
+
+    play = InTurn(case.trainer(1), [])
+    return play, play.results()
 
 
 class TrainerContract:
@@ -172,8 +187,30 @@ class TrainerContract:
         found = list(Play(case.trainer(2), [Batch(retakes, more=False)]).run())
         assert sorted(result.trial.retake for result in found) == [1, 2]
         assert {result.state for result in found} == {State.COMPLETE}
-        assert [result.weights for result in found] == [None, None]
+        files = [result.weights for result in found if result.weights is not None]
+        assert len(set(files)) == len(files)
         assert found[0].history != found[1].history
+
+    def test_one_that_goes_on_from_another_trains_as_that_would_have(self, case: Case) -> None:
+        """From its weights, with the rows, the draws and the numbers of the true epochs."""
+        parent = case.trial(0, 1)
+        whole = replace(parent, number=1, last_epoch=3)
+        later = replace(whole, number=2, first_epoch=2, parent=0)
+        play, results = in_turn(case, parent, whole, later)
+        assert results[2].state is State.COMPLETE, results[2].error
+        assert results[2].history == results[1].history[1:]
+        assert [report.epoch for report in play.reports(2)] == [2, 3]
+        assert (results[2].score, results[2].best_epoch) == case.objective.score(results[2].history, 2)
+
+    def test_one_goes_on_only_from_what_is_there_and_a_retake_from_a_retake(self, case: Case) -> None:
+        parent = replace(case.trial(0, 1), retake=1)
+        later = replace(parent, number=1, first_epoch=2, last_epoch=2, parent=0)
+        _, results = in_turn(case, parent, later, replace(later, number=2, retake=0))
+        assert results[1].state is State.COMPLETE, results[1].error
+        assert (results[2].state, results[2].history, results[2].score) == (State.FAILED, (), None)
+        assert results[2].error is not None
+        assert results[2].error.startswith("the weights of trial 0, which it goes on from, are not there")
+        assert "\n" not in results[2].error
 
     def test_one_that_cannot_be_trained_fails_with_its_traceback(self, case: Case) -> None:
         play = Play(case.trainer(2), [Batch((case.broken(0), case.trial(1, 1)), more=False)])

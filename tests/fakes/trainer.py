@@ -25,12 +25,13 @@ def curve(trial: Trial, epoch: int) -> dict[str, float]:
 class FakeTrainer:
     """Room for `room` trials, which take turns. One whose values have `broken` raises, and `diverges` gives no score.
 
-    `trained` is every trial that it ever began, in order.
+    `trained` is every trial that it ever began, in order, and `kept` are those with weights that others may go on from.
     """
 
     objective: Objective
     room: int = 1
     trained: list[Trial] = field(default_factory=list)
+    kept: set[tuple[int, int]] = field(default_factory=set)
 
     def run(self, ask: Ask, judge: Judge, stop: Stop) -> Iterator[Result]:
         running: dict[Any, list[Metrics]] = {}
@@ -49,12 +50,19 @@ class FakeTrainer:
             for key in [key for key in running if "broken" in trials[key].values]:
                 del running[key]
                 yield self._failed(trials[key])
+            for key in [key for key in running if not self._can_begin(trials[key])]:
+                del running[key]
+                error = f"the weights of trial {trials[key].parent}, which it goes on from, are not there"
+                yield Result(trials[key], State.FAILED, error=error)
             reports = {key: self._epoch(trials[key], history) for key, history in running.items()}
             stopped = judge(list(reports.values())) if reports else set()
             for key, report in reports.items():
                 if result := self._ended(trials[key], running[key], report, report.trial in stopped):
                     del running[key]
                     yield result
+
+    def _can_begin(self, trial: Trial) -> bool:
+        return trial.parent is None or (trial.parent, trial.retake) in self.kept
 
     def _epoch(self, trial: Trial, history: list[Metrics]) -> Report:
         epoch = trial.first_epoch + len(history)
@@ -68,6 +76,8 @@ class FakeTrainer:
         if not (last or stopped):
             return None
         score, epoch = self.objective.score(history, trial.first_epoch) or (None, None)
+        if last:
+            self.kept.add((trial.number, trial.retake))
         return Result(trial, State.COMPLETE if last else State.PRUNED, score, epoch, tuple(history), 0.5)
 
     def _failed(self, trial: Trial) -> Result:

@@ -109,7 +109,7 @@ class NumberStack:
     def free(self) -> int:
         return self.bucket.lanes - len(self.tenants)
 
-    def admit(self, trial: Trial) -> None:
+    def admit(self, trial: Trial, weights: Sequence[Array] | None = None) -> None:
         assert self.free > 0
         assert trial.values.get("size", 1) == self.bucket.size
         if "broken" in trial.values:
@@ -118,7 +118,7 @@ class NumberStack:
         self.compiled = "uncompiled" not in trial.values
         key = key_of(trial)
         assert key not in self.tenants
-        self.tenants[key] = _Tenant(trial, trial.first_epoch - 1, np.zeros(2))
+        self.tenants[key] = _Tenant(trial, trial.first_epoch - 1, np.zeros(2) if weights is None else weights[0])
 
     def epoch(self) -> Mapping[Key, Epoch]:
         return {key: self._train(tenant) for key, tenant in list(self.tenants.items())}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tuner.errors import TrialFailed
 from tuner.sections import EarlyStopping, TrainingSection
 from tuner.trainers import weights
 from tuner.trainers.course import Course, Kept
@@ -145,12 +146,41 @@ def test_what_is_not_finite_has_diverged_and_is_not_reported(
     assert (result.state, len(result.history), result.score, result.weights) == (State.DIVERGED, 2, score, None)
 
 
-def test_a_retake_keeps_no_weights_and_one_that_failed_has_no_score(begin: Callable[..., Course]) -> None:
-    retake, failed = begin(1, retake=1), begin(3)
-    assert retake.takes({"val_loss": 1.0}, True, lambda: pytest.fail("of no use")) is not None
-    retake.judged(True)
-    assert (retake.result(PROGRAM).state, retake.result(PROGRAM).weights) == (State.COMPLETE, None)
+def test_a_retake_keeps_weights_of_its_own(begin: Callable[..., Course]) -> None:
+    """Another retake may go on from them."""
+    courses = [begin(1), begin(2, retake=1), begin(3, retake=2)]
+    for course in courses:
+        train(course, [3.0, 2.0, 1.0])
+    assert [kept(course.result(PROGRAM)) for course in courses] == [1, 2, 3]
+    assert [kept(course.result(PROGRAM)) for course in courses] == [1, 2, 3]  # none is over that of another
+
+
+def test_one_that_failed_has_no_score(begin: Callable[..., Course]) -> None:
+    failed = begin(3)
     train(failed, [1.0])
     result = failed.result(PROGRAM, "Traceback")
     assert (result.state, result.score, result.best_epoch, len(result.history)) == (State.FAILED, None, None, 1)
     assert (result.error, result.weights) == ("Traceback", None)
+
+
+def test_weights_are_whole_or_not_loaded(tmp_path: Path) -> None:
+    """Wherever a byte of their file is another: what is read is what was written, or nothing."""
+    work = Work(TrainingSection(), Objective("val_loss", "minimize"), tmp_path / "split", tmp_path)
+    later = Trial(8, {}, 0, 4, first_epoch=2, parent=7)
+    written = [np.arange(12.0).reshape(3, 4), np.full(3, 0.5)]
+    path = weights.save(work.weights(Trial(7, {}, 0, 1)), written, np.ones((2, 1)))
+    whole, refused = path.read_bytes(), list[str]()
+    for at in range(0, len(whole), 2):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x11]) + whole[at + 1 :])
+        own = [np.zeros_like(each) for each in written]
+        try:
+            weights.take_over(own, later, weights.inherited(work, later) or [])
+        except TrialFailed as error:
+            refused.append(str(error))
+        else:
+            assert all(np.array_equal(*pair) for pair in zip(own, written, strict=True)), at
+    assert len(refused) > len(whole) / 4
+    assert all(line.startswith("the weights of trial 7, which it goes on from, ") for line in refused)
+    path.write_bytes(whole[:-30])
+    with pytest.raises(TrialFailed, match=r"cannot be read: trial-00007.weights.npz is damaged$"):
+        weights.inherited(work, later)

@@ -24,7 +24,7 @@ from tuner.trainers.pool import PoolTrainer
 from tuner.trainers.work import Work
 from tuner.trial import Batch, Objective, Report, Result, State, Trial, derive_seed
 
-VALUES = {"layers": 1, "units": 8, "dropout": 0.1, "learning_rate": 0.01}
+VALUES = {"layers": 1, "units": 8, "dropout": 0.1, "optimizer": "sgd", "learning_rate": 0.1}
 
 
 def trial(number: int, epochs: int, **values: bool | int | float | str) -> Trial:

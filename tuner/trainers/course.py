@@ -55,13 +55,13 @@ class Course:
         """Takes in one more epoch, and says what to report; None where it diverged, of which nobody is asked.
 
         `finite` says it of all weights, as an infinity can sit there while the loss is still finite. `best` gives what
-        there is to keep, and is called where the epoch is the best so far and may be kept.
+        there is to keep, and is called where the epoch is the best so far.
         """
         self._history.append(metrics)
         if not finite or not all(map(math.isfinite, metrics.values())):
             self.state = State.DIVERGED
             return None
-        if self._is_best(metrics) and self.trial.retake == 0:
+        if self._is_best(metrics):
             self._best = best()
         self._tired = self._patience.runs_out(metrics[self._work.objective.metric])
         return Report(self.trial.number, self.epoch, metrics)

@@ -19,9 +19,10 @@ from tuner import quiet
 from tuner.data import scaling
 from tuner.data.classes import weights_of_classes
 from tuner.data.split import Split
+from tuner.errors import TrialFailed
 from tuner.metrics import Array, Task
 from tuner.sections import TrainingSection
-from tuner.trainers import readings
+from tuner.trainers import readings, weights
 from tuner.trainers.course import Course, Kept
 from tuner.trainers.order import rows_of
 from tuner.trainers.stacked import cache
@@ -51,11 +52,14 @@ def begin() -> None:
 def fit(work: Work, trial: Trial, report: Callable[[Report], bool]) -> Result:
     """Trains one trial. `report` is called after each epoch and answers whether to go on.
 
-    Never raises for what the trial itself does wrong: that is a `failed` result with its traceback.
+    Never raises for what the trial itself does wrong: that is a `failed` result with its traceback, or with a line
+    where that says it all.
     """
     course, error = Course(work, trial), None
     try:
         _train(work, course, report)
+    except TrialFailed as why:
+        error = str(why)
     except Exception:  # noqa: BLE001 - whatever a model raises is this trial's failure, and is kept
         error = traceback.format_exc()
     finally:
@@ -76,15 +80,16 @@ def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None
     size = int(setting(values, "batch_size"))
     batches, steps = _batches(split, trial, size)
     model = build(trial, split, _rates(trial, work.training, steps))
+    go_on(model, work, trial, steps)
 
     def ended(epoch: int, logs: Metrics | None) -> None:
-        weights = model.get_weights()
+        there = model.get_weights()
         read = dict(logs or {})
         second = read["mae" if split.task is Task.REGRESSION else "accuracy"]
         now = readings.train(split, float(read["plain_loss"]), float(second))
         outputs = _in_parts(split.x_validation, rows_at_once(model), model.predict_on_batch)
         now |= readings.validation(split, outputs, work.objective.metrics)
-        told = course.takes(now, all(np.isfinite(each).all() for each in weights), lambda: Kept(weights))
+        told = course.takes(now, all(np.isfinite(each).all() for each in there), lambda: Kept(there))
         if told is not None:
             course.judged(report(told))
         model.stop_training = course.state is not None
@@ -98,6 +103,22 @@ def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None
         verbose=0,
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=ended)],
     )
+
+
+def go_on(model: keras.Model, work: Work, trial: Trial, steps: int) -> None:
+    """Gives a model the weights of the trial that it goes on from, where there is one; its optimizer is new.
+
+    What is drawn in training hangs on the true number of the step, of which an epoch has `steps`. Raises TrialFailed
+    where the weights are not to be had.
+    """
+    begin = weights.inherited(work, trial)
+    if begin is not None:
+        own = model.get_weights()
+        weights.take_over(own, trial, begin)
+        model.set_weights(own)
+    if taken := (trial.first_epoch - 1) * steps:
+        for dice in (each for each in model.non_trainable_variables if each.name == "seed_generator_state"):
+            dice.assign(dice + [0, taken])
 
 
 def _rates(trial: Trial, training: TrainingSection, steps: int) -> Array | None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from tuner import npz
+from tuner.errors import TrialFailed
 from tuner.metrics import Array
+from tuner.trainers.work import Work, weights_of
+from tuner.trial import Trial
 
 _OUTPUTS = "outputs"
 
@@ -34,8 +39,36 @@ def save(path: Path, weights: list[Array], outputs: Array | None = None) -> Path
 
 
 def load(path: Path) -> list[Array]:
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:  # which would leave it open
         return [file[name] for name in file.files if name != _OUTPUTS]
+
+
+def inherited(work: Work, trial: Trial) -> list[Array] | None:
+    """The weights that a trial begins with, where it goes on from another's; a retake goes on from a retake.
+
+    Raises TrialFailed where they are not there, or not whole: every array has a checksum in its file.
+    """
+    if trial.parent is None:
+        return None
+    path = weights_of(work.files, trial.parent, trial.retake)
+    try:
+        return load(path)
+    except FileNotFoundError:
+        why = f"are not there: it did not complete, or {path.name} was deleted"
+    except (*npz.DAMAGED, *npz.MISWRITTEN):
+        why = f"cannot be read: {path.name} is damaged"
+    raise TrialFailed(f"the weights of trial {trial.parent}, which it goes on from, {why}")
+
+
+def take_over(own: Sequence[Array], trial: Trial, weights: Sequence[Array]) -> None:
+    """Puts the weights of another trial into the trial's own arrays, in place.
+
+    Raises TrialFailed where they are those of another network.
+    """
+    if [each.shape for each in own] != [each.shape for each in weights]:
+        raise TrialFailed(f"the weights of trial {trial.parent}, which it goes on from, are of another network")
+    for mine, theirs in zip(own, weights, strict=True):
+        mine[...] = theirs
 
 
 def outputs(path: Path) -> Array | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,6 +23,10 @@ from tuner.trainers.stacked.plan import Plan
 from tuner.trainers.work import Work
 from tuner.trial import Metrics, Objective, Trial
 from tuner.tunables import setting
+
+# The weights that trials begin with, by their parents' numbers.
+Begins: TypeAlias = Mapping[int | None, Sequence[Array]]
+_NONE: Begins = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -108,26 +114,43 @@ def compared(folder: Path, plan: Plan, trials: Sequence[Trial], after: Sequence[
     return [against(split, stacked[trial.number], plan, trial, alone(plan, split, trial)) for trial in trials]
 
 
-def against(split: Split, stacked: Trained, plan: Plan, trial: Trial, reference: Reference) -> Compared:
+def gone_on(folder: Path, plan: Plan, parents: Sequence[Trial], trials: Sequence[Trial]) -> list[Compared]:
+    """As `compared`, of trials each of which goes on from one of the parents."""
+    split = Split.open(folder)
+    begins: Begins = {number: trained.weights for number, trained in in_stacks(plan, split, parents).items()}
+    stacked, found = in_stacks(plan, split, trials, begins), []
+    for trial in trials:
+        begin = begins[trial.parent]
+        reference = alone(plan, split, trial, begin=begin)
+        found.append(against(split, stacked[trial.number], plan, trial, reference, begin))
+    return found
+
+
+def against(
+    split: Split, stacked: Trained, plan: Plan, trial: Trial, reference: Reference, begin: Sequence[Array] | None = None
+) -> Compared:
     """One trial of a stack against Keras."""
     found = distance(stacked.weights, stacked.outputs, stacked.history[-1]["val_loss"], reference)
     reference.model.set_weights(stacked.weights)
     sliced = float(np.abs(reference.model.predict_on_batch(np.asarray(split.x_validation)) - stacked.outputs).max())
     if Compared(found, sliced).agrees():
         return Compared(found, sliced)
-    exact = alone(plan, split, trial, "float64")
+    exact = alone(plan, split, trial, "float64", begin=begin)
     return Compared(found, sliced, distance(exact.weights, exact.outputs, exact.loss, reference))
 
 
-def in_stacks(plan: Plan, split: Split, trials: Sequence[Trial]) -> dict[int, Trained]:
-    """Trains the trials in an engine of their own."""
+def in_stacks(plan: Plan, split: Split, trials: Sequence[Trial], begins: Begins = _NONE) -> dict[int, Trained]:
+    """Trains the trials in an engine of their own; see `through`."""
     from tuner.trainers.stacked.engine import XlaEngine
 
-    return through(XlaEngine(plan, split), trials)
+    return through(XlaEngine(plan, split), trials, begins)
 
 
-def through(engine: Any, trials: Sequence[Trial]) -> dict[int, Trained]:
-    """Trains the trials, each from its first to its last epoch; a lane that is free is given to the next of them."""
+def through(engine: Any, trials: Sequence[Trial], begins: Begins = _NONE) -> dict[int, Trained]:
+    """Trains the trials, each from its first to its last epoch; a lane that is free is given to the next of them.
+
+    One that goes on from a parent begins with the weights that `begins` has for it.
+    """
     waiting: dict[Any, list[Trial]] = {}
     for trial in trials:
         waiting.setdefault(engine.bucket(trial), []).append(trial)
@@ -138,7 +161,7 @@ def through(engine: Any, trials: Sequence[Trial]) -> dict[int, Trained]:
         while queue or inside:
             while queue and stack.free:
                 trial = queue.pop(0)
-                stack.admit(trial)
+                stack.admit(trial, begins.get(trial.parent))
                 inside[key_of(trial)] = (trial, [])
             for key, epoch in stack.epoch().items():
                 trial, history = inside[key]
@@ -150,17 +173,24 @@ def through(engine: Any, trials: Sequence[Trial]) -> dict[int, Trained]:
     return found
 
 
-def alone(plan: Plan, split: Split, trial: Trial, precision: str = "float32", masked: bool = True) -> Reference:
+def alone(
+    plan: Plan,
+    split: Split,
+    trial: Trial,
+    precision: str = "float32",
+    masked: bool = True,
+    begin: Sequence[Array] | None = None,
+) -> Reference:
     """The trial trained by Keras' own layers, loss, gradients and optimizer, on the batches that its lane is given.
 
     What it draws is that of `dropout`, in numpy, or Keras' own where it is not to be `masked`. In double precision it
-    begins with the same weights.
+    begins with the same weights, which are the trial's own initial ones where no others are given.
     """
     import keras
 
     from tuner.trainers import plain
 
-    begin = plain.build(trial, split).get_weights()
+    begin = plain.build(trial, split).get_weights() if begin is None else list(begin)
     lane = Lane(plan, plan.bucket(trial.values), trial)
     whole = schedule.rates(trial.values, int(trial.values.get("epochs", plan.epochs)) * lane.steps)
     rates = None if schedule.is_constant(trial.values) else whole[(trial.first_epoch - 1) * lane.steps :]
@@ -302,7 +332,8 @@ def recorded(folder: Path, plan: Plan, trial: Trial) -> tuple[list[Metrics], lis
 
     split = Split.open(folder)
     training = TrainingSection(epochs=plan.epochs, batch_size=plan.batch_size)
-    work = Work(training, Objective("val_loss", "minimize"), folder, folder)
-    result = plain.fit(work, replace(trial, retake=1), lambda report: True)  # a retake keeps no weights
+    with TemporaryDirectory() as files:
+        work = Work(training, Objective("val_loss", "minimize"), folder, Path(files))
+        result = plain.fit(work, trial, lambda report: True)
     assert result.error is None, result.error
     return in_stacks(plan, split, [trial])[trial.number].history, [dict(each) for each in result.history]

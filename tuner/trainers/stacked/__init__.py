@@ -7,7 +7,7 @@ function of the study, its values and its seed.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,8 +44,11 @@ class Stack(Protocol):
         """Whether its program is compiled, as the first epoch shows. One that is not gives the same up to rounding."""
         ...
 
-    def admit(self, trial: Trial) -> None:
-        """Gives the trial a lane and its initial weights. Raises whatever is wrong with it; the lane is then free."""
+    def admit(self, trial: Trial, weights: Sequence[Array] | None = None) -> None:
+        """Gives the trial a lane, and the weights that it begins with: its own initial ones where there are no others.
+
+        Raises whatever is wrong with it; the lane is then free.
+        """
         ...
 
     def epoch(self) -> Mapping[Key, Epoch]:

@@ -25,8 +25,10 @@ from tuner.trainers.stacked.cache import programs
 from tuner.trainers.stacked.coefficients import Formula
 from tuner.trainers.stacked.compiled import Compiled
 from tuner.trainers.stacked.lane import Lane
+from tuner.trainers.stacked.network import Network
 from tuner.trainers.stacked.plan import Bucket, Plan
 from tuner.trainers.stacked.program import Program
+from tuner.trainers.weights import take_over
 from tuner.trainers.work import Work
 from tuner.trial import Trial
 from tuner.tunables import setting
@@ -121,9 +123,12 @@ class XlaStack:
     def compiled(self) -> bool:
         return self._function.compiled
 
-    def admit(self, trial: Trial) -> None:
+    def admit(self, trial: Trial, weights: Sequence[Array] | None = None) -> None:
         lane = Lane(self._plan, self._program.bucket, trial)
-        begin, constants = initial(lane, self._split), lane.constants() | scaled(lane, self._split)
+        begin = initial(lane, self._split)
+        if weights is not None:
+            begin = taken_over(lane, self._program.network, begin, weights)
+        constants = lane.constants() | scaled(lane, self._split)
         taken = {tenant.place for tenant in self._tenants.values()}
         place = min(set(range(self._program.bucket.lanes)) - taken)
         for part, tensors in self._state.items():
@@ -224,6 +229,22 @@ def initial(lane: Lane, split: Split) -> dict[str, dict[str, Array]]:
         "weights": made | ({"gamma": ones} if normalises else {}) | ({"gamma_0": first} if early else {}),
         "moving": ({"variance": ones} if normalises else {}) | ({"variance_0": first} if early else {}),
     }
+
+
+def taken_over(
+    lane: Lane, network: Network, begin: Mapping[str, Mapping[str, Array]], weights: Sequence[Array]
+) -> dict[str, dict[str, Array]]:
+    """As `initial`, with weights in the order of `keras.Model.get_weights` in their places.
+
+    Raises TrialFailed where they are those of another network.
+    """
+    parts = {"weights": network.shapes, "moving": network.statistics}
+    made = {
+        part: {name: np.array(begin[part].get(name, np.zeros(shape, np.float32))) for name, shape in shapes.items()}
+        for part, shapes in parts.items()
+    }
+    take_over(trimmed(lane, made["weights"] | made["moving"]), lane.trial, weights)
+    return made
 
 
 def scaled(lane: Lane, split: Split) -> dict[str, Array]:

@@ -14,6 +14,7 @@ from functools import partial
 from importlib import metadata
 from multiprocessing.connection import Connection
 
+from tuner.errors import TrialFailed
 from tuner.trainers.course import Course, Kept
 from tuner.trainers.messages import Answer, Round
 from tuner.trainers.stacked import Engine, Epoch, Key, Stack, key_of
@@ -122,10 +123,15 @@ class _Worker:
         return new
 
     def _admit(self, trial: Trial) -> None:
+        from tuner.trainers.weights import inherited  # imports numpy, which the owner of a search gets through without
+
         assert self._stack is not None
         course = Course(self._work, trial)
         try:
-            self._stack.admit(trial)
+            self._stack.admit(trial, inherited(self._work, trial))
+        except TrialFailed as why:
+            self._results.append(course.result(self._program(trial), str(why)))
+            return
         except Exception:  # noqa: BLE001 - whatever is wrong with a trial is its failure, and is kept
             self._results.append(course.result(self._program(trial), traceback.format_exc()))
             return
