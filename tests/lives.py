@@ -14,7 +14,7 @@ from tuner.evaluate import Verdict
 from tuner.ledger import Ledger, own
 from tuner.study import Study, TrainingSection, from_document
 from tuner.trackers import Closing
-from tuner.trainers.work import Work
+from tuner.trainers.work import Work, weights_of
 from tuner.trial import Batch, Objective, Report, Result, State, Trial
 from tuner.watch import Watch
 
@@ -96,21 +96,22 @@ class Life:
         self.orders: list[packaging.Order] = []
         self.doubts = False  # whether the champion's weights are found wanting the first time
         self.plain = Trains(self.scored)
+        self.driver = FakeDriver
 
     @property
     def folder(self) -> Path:
         return self.ledger.home.search("wine@1")
 
     def scored(self, trial: Trial) -> Result:
-        """A result whose score is the trial's units, with its weights."""
-        units = int(trial.values["units"])
-        weights = self.folder / "weights" / f"trial-{trial.number:05d}.weights.npz"
-        if trial.retake == 0:
-            weights.parent.mkdir(parents=True, exist_ok=True)
-            weights.touch()
+        """A result whose score is the trial's units, with its weights; none where it cannot go on from others."""
+        units, folder = int(trial.values["units"]), self.folder / "weights"
+        if trial.parent is not None and not weights_of(folder, trial.parent, trial.retake).exists():
+            return Result(trial, State.FAILED, error=f"the weights of trial {trial.parent} are not there")
+        weights = weights_of(folder, trial.number, trial.retake)
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        weights.touch()
         history = ({"val_accuracy": units / 512},)
-        kept = weights if trial.retake == 0 else None
-        return Result(trial, State.COMPLETE, units / 512, 1, history, 0.1, weights=kept)
+        return Result(trial, State.COMPLETE, units / 512, trial.first_epoch, history, 0.1, weights=weights)
 
     def alone(self, work: Any, say: Any) -> Any:
         return self.plain
@@ -137,7 +138,7 @@ class Life:
         wanted = study(**settings)
         with own(self.ledger, self.ledger.get("wine")) as record:
             work = Work(TrainingSection(epochs=2), self.objective, Path("none"), self.folder / "weights")
-            driver = FakeDriver(
+            driver = self.driver(
                 wanted, OBJECTIVE, record.results, record.waiting, self.ledger.driver_state(record.search),
                 record.next_number,
             )  # fmt: skip
@@ -148,7 +149,7 @@ class Life:
             if ended == "stopped":
                 return ended, None
             ending = Conclusion(
-                record, wanted, work, self.trainer, self.tracker, self.watch, stop, self.pack, self.alone
+                record, wanted, work, self.trainer, self.tracker, self.watch, stop, self.pack, self.alone, driver.needs
             )
             return ended, ending.conclude(ended)
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
+from tests.fakes.driver import FakeDriver
 from tests.lives import OBJECTIVE, Life, Trains, best
 from tuner import conclusion, packaging
 from tuner.conclusion import RETAKES
 from tuner.errors import SearchFailed
 from tuner.ledger import Ledger
-from tuner.trial import Aim, Objective, Result, State, Trial
+from tuner.trial import Aim, Batch, Objective, Result, State, Trial
 
 
 def test_without_a_completed_trial_there_is_no_champion(ledger: Ledger) -> None:
@@ -71,6 +72,92 @@ def test_a_finalist_whose_retakes_went_wrong_stands_behind() -> None:
     assert conclusion.elect(results, {1: 0.3, 2: 0.3}, OBJECTIVE).trial.number == 1
     assert conclusion.elect(results, {}, OBJECTIVE).trial.number == 0
     assert conclusion.elect(results, {0: 0.9, 2: 0.1}, Objective("val_loss", "minimize")).trial.number == 2
+
+
+class Rounds(FakeDriver):
+    """Lets trial 0 go on as trial 1, and that as trial 2; what is 3 or more is another beginning."""
+
+    def ask(self, n: int) -> Batch:
+        batch = super().ask(n)
+        return replace(batch, trials=tuple(map(self._promoted, batch.trials)))
+
+    def _promoted(self, trial: Trial) -> Trial:
+        number = trial.number
+        return replace(trial, parent=number - 1, first_epoch=number * 2, last_epoch=9) if 0 < number < 3 else trial
+
+
+def rounds(ledger: Ledger, driver: type[FakeDriver] = Rounds) -> Life:
+    """A search of two beginnings, the first of which goes on twice and is the best then."""
+    life = Life(ledger)
+    life.driver = driver
+    scores = {0: 0.1, 1: 0.2, 2: 0.9, 3: 0.8}
+
+    def fate(trial: Trial) -> Result:
+        made = life.scored(trial)
+        return replace(made, score=made.score and scores.get(trial.number, 0.3))
+
+    life.trainer.fate = fate
+    return life
+
+
+def keys(trials: Sequence[Trial]) -> list[tuple[int, int]]:
+    return [(trial.number, trial.retake) for trial in trials]
+
+
+def files(life: Life) -> list[str]:
+    return sorted(path.name for path in (life.folder / "weights").iterdir())
+
+
+def test_a_retake_of_one_that_goes_on_is_the_whole_of_its_training_anew(ledger: Ledger) -> None:
+    life = rounds(ledger)
+    _, verdict = life.type(trials=4)
+    assert (verdict.champion, verdict.fresh) == (2, 0.9)
+    retakes = [trial for trial in life.trainer.trained if trial.retake]
+    assert sorted(keys(retakes)) == [(n, retake) for n in range(4) for retake in (1, 2)]
+    for retake in (1, 2):
+        assert [number for number, own in keys(retakes) if own == retake and number < 3] == [0, 1, 2]
+    assert len({trial.seed for trial in life.trainer.trained}) == len(life.trainer.trained)
+    # What the finalists came from is no finalist, and its files are not kept.
+    assert [(r.trial.number, r.trial.retake) for r in ledger.retakes(ledger.get("wine"))] == [
+        (2, 1), (2, 2), (3, 1), (3, 2)
+    ]  # fmt: skip
+    assert files(life) == ["trial-00002.weights.npz", "trial-00003.weights.npz"]
+
+
+def test_one_that_goes_on_and_is_trained_again_comes_after_those_that_it_goes_on_from(ledger: Ledger) -> None:
+    life = rounds(ledger)
+    life.type(trials=4)
+    (life.folder / "weights" / "trial-00002.weights.npz").unlink()
+    life.trainer.trained.clear()
+    _, verdict = life.type(trials=5)
+    assert [key for key in keys(life.trainer.trained) if key[0] < 4] == [(0, 0), (1, 0), (2, 0)]
+    assert "training 1 again whose weights were not kept, after 2 that they go on from" in life.watch.lines
+    assert verdict.champion == 2
+
+
+def test_one_that_the_plain_trainer_trains_again_comes_after_those_that_it_goes_on_from(ledger: Ledger) -> None:
+    life = rounds(ledger)
+    life.type(trials=4)
+    life.doubts = True
+    life.plain.fate = life.trainer.fate
+    _, verdict = life.type(trials=5)
+    assert keys(life.plain.trained) == [(0, 0), (1, 0), (2, 0)]
+    assert verdict.champion == 2
+    assert [result.trial.number for result in life.orders[-1].kept] == [2, 3]
+
+
+def test_weights_that_a_round_may_go_on_from_are_there_until_none_does(ledger: Ledger) -> None:
+    class Open(Rounds):
+        def needs(self) -> frozenset[int]:
+            return frozenset({1}) if self._next < 5 else frozenset()
+
+    life = rounds(ledger, Open)
+    life.type(trials=4)
+    kept = ["trial-00002.weights.npz", "trial-00003.weights.npz"]
+    assert files(life) == ["trial-00001.weights.npz", *kept]
+    assert not packaging.folder_of(life.folder, 1).exists()
+    life.type(trials=5)
+    assert files(life) == kept
 
 
 def test_models_that_were_not_kept_are_trained_again_when_they_are_among_the_best(ledger: Ledger) -> None:

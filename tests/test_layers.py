@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "tuner"
 # The files that lie in `tuner/` itself form a room for each level; a folder is a room of its own.
 LEVELS: Mapping[int, str] = {
     0: "errors npz quiet toml versions",
-    1: "trial parameters rules counting space tunables sizing metrics home wording",
+    1: "trial parameters rules counting space tunables sizing metrics home wording lineage",
     2: "study sections entries rule_entries defaults strict model_file",
     3: "data models drivers trackers ledger",
     4: "trainers plots",

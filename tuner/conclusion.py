@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import cast
 
-from tuner import drivers, packaging, wording
+from tuner import drivers, lineage, packaging, wording
 from tuner.errors import SearchFailed, TunerError
 from tuner.evaluate import Verdict
 from tuner.ledger import Owned
@@ -22,8 +22,9 @@ from tuner.trackers import Closing, Tracker
 from tuner.trainers import Stop, Trainer, processes
 from tuner.trainers.pool import PoolTrainer
 from tuner.trainers.processes import Child
+from tuner.trainers.stacked import Key, key_of
 from tuner.trainers.work import Work
-from tuner.trial import PARAMS, Batch, Objective, Result, State, Trial, derive_seed
+from tuner.trial import PARAMS, Objective, Result, State, Trial, derive_seed
 from tuner.watch import Watch
 
 # How often each finalist is trained again. Its first score was chosen for being high; fresh ones were not.
@@ -105,6 +106,7 @@ class Conclusion:
     stop: Stop
     pack: Callable[[packaging.Order, Path, Stop], Verdict] = packed_in_a_worker
     plain: Callable[[Work, Callable[[str], None]], Trainer] = plain_trainer
+    needs: Callable[[], frozenset[int]] = frozenset  # as the driver has it
 
     def conclude(self, ended: str) -> Verdict | None:
         """Names the champion and scores it on the test rows, once; None where `stop()` came in between.
@@ -181,32 +183,54 @@ class Conclusion:
         except processes.Stopped:
             return None
         record.concluded(verdict.to_json())
-        _forget_others(record, kept)
+        _forget_others(record, kept, self.needs())
         return verdict
 
     def _meet_again(self, finalists: list[Result]) -> None:
-        """Trains the finalists again with fresh seeds. A single one has nobody to meet."""
+        """Trains the finalists again with fresh seeds. A single one has nobody to meet.
+
+        A retake of one that goes on from others goes on from their retakes, and is the whole of its training anew: with
+        the old weights of its parent most of what it is worth would not have met a fresh seed.
+        """
         if len(finalists) < 2:
             return
         done = {(r.trial.number, r.trial.retake) for r in self.record.retakes}
-        trials = [
-            retaken(finalist.trial, retake, derive_seed(self.study.search.seed, finalist.trial.number, retake))
+        wanted = [
+            self._again(finalist.trial, retake)
             for finalist in finalists
             for retake in range(1, RETAKES + 1)
             if (finalist.trial.number, retake) not in done
         ]
+        trials = self._with_parents(wanted)
         if trials:
             self.watch.say(f"training the best {len(finalists)} again with fresh seeds, {len(trials)} fits")
         for result in self._train(trials):
-            self.record.retaken(result)
+            if result.trial in wanted:
+                self.record.retaken(result)
+
+    def _again(self, trial: Trial, retake: int) -> Trial:
+        seed = derive_seed(self.study.search.seed, trial.number, retake)
+        return retaken(trial, retake, seed) if retake else trial
+
+    def _with_parents(self, trials: list[Trial]) -> list[Trial]:
+        """The trials, and those that they go on from whose weights are not there any more."""
+        known = {result.trial.number: result.trial for result in self.record.results}
+        found: dict[Key, Trial] = {}
+        for trial in trials:
+            retakes = {number: self._again(each, trial.retake) for number, each in known.items()}
+            line = lineage.line(trial, retakes.get, lambda parent: self.work.weights(parent).exists())
+            found |= {key_of(each): each for each in line}
+        return list(found.values())
 
     def _with_weights(self, kept: list[Result]) -> list[Result]:
         """Those whose weights are there; ones that are not, because others were better once, are trained again."""
         lost = {r.trial.number: r for r in kept if r.weights is None or not r.weights.exists()}
         if not lost:
             return kept
-        self.watch.say(f"training {len(lost)} again whose weights were not kept")
-        again = {result.trial.number: result for result in self._train([r.trial for r in lost.values()])}
+        trials = self._with_parents([result.trial for result in lost.values()])
+        before = f", after {len(trials) - len(lost)} that they go on from" if len(trials) > len(lost) else ""
+        self.watch.say(f"training {len(lost)} again whose weights were not kept{before}")
+        again = {result.trial.number: result for result in self._train(trials)}
         whole = []
         for result in kept:
             if result.trial.number not in lost:
@@ -229,7 +253,8 @@ class Conclusion:
         before = {result.trial.number: result for result in kept}
         again = (
             self._with_further(result, before[result.trial.number])
-            for result in self._train(trials, self.plain(self.work, self.watch.say))
+            for result in self._train(self._with_parents(trials), self.plain(self.work, self.watch.say))
+            if result.trial in trials
         )
         whole = [result for result in kept if result.trial.number not in error.trials]
         return self.work.objective.ranked([*whole, *(result for result in again if result.weights is not None)])
@@ -241,14 +266,10 @@ class Conclusion:
         return replace(result, further=objective.also(result, lambda _: int(known.get(PARAMS, 0))))
 
     def _train(self, trials: list[Trial], trainer: Trainer | None = None) -> Iterator[Result]:
-        queue = list(trials)
-
-        def ask(n: int) -> Batch:
-            taken, queue[:] = queue[:n], queue[n:]
-            return Batch(tuple(taken), more=bool(queue))
-
+        order = lineage.InOrder(trials)
         judge = self.watch.judges(lambda reports: set())
-        for result in (trainer or self.trainer).run(self.watch.asks(ask), judge, self.stop):
+        for result in (trainer or self.trainer).run(self.watch.asks(order.ask), judge, self.stop):
+            order.tell(result)
             self.watch.retrained(result)
             yield result
 
@@ -297,12 +318,16 @@ def fresh_scores(record: Owned, finalists: list[Result]) -> dict[int, float]:
     return {n: fmean(scores[n]) for n in numbers if len(scores.get(n, [])) >= RETAKES}
 
 
-def _forget_others(record: Owned, kept: list[Result]) -> None:
-    """Deletes the weights and models of trials that are not among the best any more."""
-    numbers = {result.trial.number for result in kept}
-    for folder in (record.folder / "weights", record.folder / "models"):
+def _forget_others(record: Owned, kept: list[Result], needed: frozenset[int]) -> None:
+    """Deletes the models of trials that are not among the best any more, and all weights but theirs and those `needed`
+    by a search that may go on.
+    """
+    best = {result.trial.number for result in kept}
+    needed |= {trial.parent for trial in record.waiting if trial.parent is not None}
+    for folder, numbers in ((record.folder / "weights", best | needed), (record.folder / "models", best)):
         for path in folder.iterdir() if folder.is_dir() else ():
-            # A hidden one is what a killed process left unfinished.
-            if not path.name.startswith(".") and int(path.name.removeprefix("trial-")[:5]) in numbers:
+            # A hidden one is what a killed process left unfinished; `trial-00003.retake-1` is of no use any more.
+            name, _, rest = path.name.removeprefix("trial-").partition(".")
+            if name and not rest.startswith("retake-") and int(name) in numbers:
                 continue
             shutil.rmtree(path) if path.is_dir() else path.unlink()

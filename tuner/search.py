@@ -83,7 +83,8 @@ def search(
             if ended == "stopped":
                 return Outcome(found.label, ended, None)
             with Packer(work) as packer:
-                verdict = Conclusion(record, study, work, trainer, tracker, watch, stop, packer.pack).conclude(ended)
+                ending = Conclusion(record, study, work, trainer, tracker, watch, stop, packer.pack, needs=driver.needs)
+                verdict = ending.conclude(ended)
             return Outcome(found.label, ended if verdict else "stopped", verdict)
 
 
