@@ -18,12 +18,12 @@ PACKAGE = Path(__file__).parent.parent / "tuner"
 LEVELS: Mapping[int, str] = {
     0: "errors npz quiet toml versions",
     1: "trial parameters rules counting space tunables sizing metrics home wording lineage",
-    2: "study sections entries rule_entries defaults strict model_file",
+    2: "study sections entries rule_entries defaults strict model_file own_entries",
     3: "data models drivers trackers ledger",
     4: "trainers plots",
     5: "watch search opening conclusion packaging evaluate export replay deletion report live tables"
     " table_formats inferring looks drafting carrying spaces",
-    6: "service page",
+    6: "service page exchange",
     7: "commands",
     8: "cli",
 }
@@ -31,13 +31,13 @@ LEVEL = {name: level for level, names in LEVELS.items() for name in names.split(
 
 # Where a library may be imported at all, in functions too. Any other one is free.
 ROOMS: Mapping[str, str] = {
-    "optuna": "drivers",
+    "optuna": "drivers exchange",
     "keras_tuner": "drivers models.own trainers",
     "mlflow": "trackers models.pyfunc models.mlflow_model",
     "tensorflow": "models trainers",
     "keras": "models trainers packaging",
-    "sqlalchemy": "ledger trackers.store trackers.writing",
-    "pydantic": "study sections entries strict",
+    "sqlalchemy": "ledger trackers.store trackers.writing exchange.storage",
+    "pydantic": "study sections entries own_entries strict",
     "pydantic_core": "study sections entries strict",
     "matplotlib": "plots",
     "click": "cli commands",

@@ -53,6 +53,8 @@ def within(limit: Limit, values: dict[str, Value]) -> tuple[dict[str, Value], di
 def _best(shown: report.Shown) -> Trial:
     """The champion that was named, or the best trial so far."""
     best = next((result.trial for result in shown.results if result.trial.number == shown.champion), None)
+    if best is None and not shown.ranked and shown.best_imported is not None:
+        return shown.best_imported.trial
     if best is None and not shown.ranked:
         label = shown.search.label
         raise StudyError(f"--from: no trial of {label} is complete. Go on with: tuner search {label}")

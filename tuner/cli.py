@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from tuner.commands import looking, models, reporting, searching, studies
+from tuner.commands import exchanging, looking, models, reporting, searching, studies
 from tuner.errors import SearchFailed, TunerError, nearest
 
 # What befalls an output that is full, too large, or gone.
@@ -61,6 +61,9 @@ for _command in (
     models.export,
     models.predict,
     models.replay,
+    exchanging.import_keras_tuner,
+    exchanging.import_optuna,
+    exchanging.export_optuna,
     looking.delete,
     studies.schema,
 ):

@@ -49,6 +49,10 @@ class TrackingError(TunerError):
     """MLflow cannot be used as asked."""
 
 
+class ExchangeError(TunerError):
+    """Another program's search cannot be read, or does not go with the study, or ours cannot be written for it."""
+
+
 class SearchFailed(TunerError):
     """A search ran and ended without a champion. `detail` is what a person reads next: the first traceback."""
 

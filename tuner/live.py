@@ -65,6 +65,8 @@ class Tally:
 
     def add(self, result: Result) -> None:
         self.results += 1
+        if result.imported:
+            return
         self.states[result.state] = self.states.get(result.state, 0) + 1
         assert self.objective is not None
         both = [r for r in (self.best, result) if r is not None]
@@ -227,5 +229,7 @@ def _introduction(tally: Tally, study: Study, split: Split, record: Owned) -> li
         finished = tally.results >= tally.total
         back = f", {len(record.waiting)} put back" if record.waiting and not finished else ""
         done = "nothing left to train" if finished else "resuming"
-        lines.append(f"{done}: {tally.results} of {max(tally.results, tally.total)} done{back}")
+        imported = sum(result.imported for result in record.results)
+        among = f", {imported} of them imported" if imported else ""
+        lines.append(f"{done}: {tally.results} of {max(tally.results, tally.total)} done{among}{back}")
     return [one_line(line) for line in lines]  # there may be anything in a column's name

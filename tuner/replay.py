@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tuner import opening, packaging
+from tuner import lineage, opening, packaging
 from tuner.errors import ExportError, SearchFailed, StudyError
 from tuner.home import Home
 from tuner.ledger import Ledger, Search
@@ -38,14 +38,16 @@ class Replayed:
 def replay(home: Home, name: str, trial: int, watch: Watch) -> Replayed:
     """Trains a trial of a search again, in a place of its own: nothing of the search is written.
 
-    Raises LedgerError and ExportError where there is no such search or trial, and StudyError where its rows have
-    changed.
+    Those that it goes on from are trained first, as their weights may be gone. Raises LedgerError and ExportError where
+    there is no such search or trial, or one of those was deleted, and StudyError where its rows have changed.
     """
     search, recorded = _recorded(home, name, trial)
+    line = _line(home, search, recorded)
     processes.preload()
     with _aside(home, search) as work:
-        again = _train(work, recorded, watch)
-    return Replayed(recorded, again, _compare(search, recorded, again))
+        found = [Replayed(each, again, _compare(search, each, again)) for each, again in _trained(work, line, watch)]
+    # Where one that it goes on from is not the same, that is why it is not.
+    return found[-1] if found[-1].same else replace(found[-1], line=next(r.line for r in found if not r.same))
 
 
 @contextmanager
@@ -56,6 +58,7 @@ def packed(home: Home, name: str, trial: int, say: Callable[[str], None]) -> Ite
     where the trial has no model, or gives another score now.
     """
     search, recorded = _recorded(home, name, trial)
+    line = _line(home, search, recorded)
     if recorded.state is not State.COMPLETE:
         raise ExportError(
             f"{search.label}: trial {trial} is {recorded.state.value}, and has no model to export; "
@@ -64,7 +67,7 @@ def packed(home: Home, name: str, trial: int, say: Callable[[str], None]) -> Ite
     processes.preload()
     say(f"the model of trial {trial} was not kept; training it again")
     with _aside(home, search) as work:
-        again = _train(work, recorded, Watch())
+        *_, (_, again) = _trained(work, line, Watch())
         if again.score != recorded.score:
             raise ExportError(_compare(search, recorded, again))
         study = from_document(search.study, search.document)
@@ -106,9 +109,34 @@ def _aside(home: Home, search: Search) -> Iterator[Work]:
 def _recorded(home: Home, name: str, trial: int) -> tuple[Search, Result]:
     ledger, search = Ledger.lookup(home, name)
     for result in ledger.results(search):
+        if result.trial.number == trial and result.imported:
+            raise ExportError(
+                f"{search.label}: trial {trial} is imported, from {result.program['from']}: it was trained there, and "
+                f"here are neither its weights nor its rows"
+            )
         if result.trial.number == trial:
             return search, result
     raise ExportError(f"{search.label} has no finished trial {trial}. `tuner show {name}` lists them")
+
+
+def _line(home: Home, search: Search, recorded: Result) -> list[Result]:
+    """Those that a trial goes on from, one from the other, and itself as the last one."""
+    if recorded.trial.parent is None:
+        return [recorded]
+    results = {result.trial.number: result for result in Ledger(home).results(search)}
+    trials = {number: result.trial for number, result in results.items()}
+    line = lineage.line(recorded.trial, trials.get)
+    if line[0].parent is not None:
+        raise ExportError(
+            f"{search.label}: trial {line[0].number} goes on from trial {line[0].parent}, which was deleted; without its "
+            f"weights trial {recorded.trial.number} cannot be trained again"
+        )
+    return [results[trial.number] for trial in line]
+
+
+def _trained(work: Work, line: list[Result], watch: Watch) -> Iterator[tuple[Result, Result]]:
+    """Each of these again, one after the other, beside what is recorded of it."""
+    return ((each, _train(work, each, watch)) for each in line)
 
 
 def _train(work: Work, recorded: Result, watch: Watch, trainer: str | None = None) -> Result:

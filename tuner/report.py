@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ class Shown:
     waiting: list[Trial]
     runs: dict[int, str]
     verdict: Verdict | None
+    imported: Sequence[Result] = ()  # what was trained elsewhere, which is not among the results
     owner: Mapping[str, Any] | None = None  # host, pid and since of the process that searches at this moment
 
     @property
@@ -54,7 +55,19 @@ class Shown:
     @property
     def budget(self) -> int:
         """How many trials there are to be; a later command may have asked for fewer than there are."""
-        return max(self.study.search.trials, len(self.results))
+        return max(self.study.search.trials, self.done)
+
+    @property
+    def done(self) -> int:
+        """How many trials have ended, the imported ones included."""
+        return len(self.results) + len(self.imported)
+
+    @property
+    def best_imported(self) -> Result | None:
+        """The best of what was trained elsewhere, on other rows."""
+        sign = 1 if self.objective.goal == "maximize" else -1
+        scored = [(sign * r.score, r) for r in self.imported if r.state is State.COMPLETE and r.score is not None]
+        return max(scored, key=lambda each: each[0])[1] if scored else None
 
     @property
     def front(self) -> set[int]:
@@ -91,12 +104,13 @@ def load_search(home: Home, name: str) -> Shown:
 
 
 def _shown(ledger: Ledger, search: Search) -> Shown:
-    study = from_document(search.study, search.document)
+    study, every = from_document(search.study, search.document), ledger.results(search)
     return Shown(
         search=search,
         study=study,
         objective=study.objective_for(Task(search.data["task"])),
-        results=ledger.results(search),
+        results=[result for result in every if not result.imported],
+        imported=[result for result in every if result.imported],
         retakes=ledger.retakes(search),
         waiting=ledger.waiting(search),
         runs=ledger.runs(search),
@@ -121,13 +135,17 @@ def print_search(shown: Shown, top: int) -> None:
     begun = time.strftime("%d %B %Y, %H:%M", time.localtime(search.created))
     console.print(f"[bold]{search.label}[/] {escape(shown.study.title)}", soft_wrap=True)
     console.print(
-        f"begun {begun} · {search.data['name']}, {search.data['rows']} rows · {len(shown.results)} of "
-        f"{shown.budget} trials: {wording.states(shown.counts) or 'none yet'}",
+        f"begun {begun} · {search.data['name']}, {search.data['rows']} rows · {shown.done} of "
+        f"{shown.budget} trials: {_states(shown)}",
         style="dim",
         soft_wrap=True,
     )
     if shown.owner is not None:
         console.print(_running(shown.owner), style="green", soft_wrap=True)
+    if (best := shown.best_imported) is not None:
+        told = f"trial {best.trial.number}, from {escape(best.program['from'])}"
+        score = f"{shown.objective.metric} {wording.score(best.score)}"
+        console.print(f"best imported: {score} ({told}), on other rows", style="dim", soft_wrap=True)
     if ranked:
         console.print()
         console.print(_leaderboard(shown, ranked[:top]))
@@ -157,6 +175,11 @@ def _front(shown: Shown) -> str:
     trials = wording.count(len(shown.front), "trial")
     mark = "● and ★" if shown.champion in shown.front else "●"
     return f"{mark} the Pareto front of {said}: {trials} that no other betters in one without being worse in another"
+
+
+def _states(shown: Shown) -> str:
+    told = [f"{len(shown.imported)} imported"] if shown.imported else []
+    return " · ".join(filter(None, [wording.states(shown.counts), *told])) or "none yet"
 
 
 def _running(owner: Mapping[str, Any]) -> str:
@@ -282,7 +305,7 @@ def outcome_json(outcome: Outcome, shown: Shown) -> dict[str, Any]:
 def search_json(shown: Shown) -> dict[str, Any]:
     """Everything that `tuner show` knows, every trial included, best first."""
     ranked, fresh, front = shown.ranked, shown.fresh, shown.front
-    others = [result for result in shown.results if result not in ranked]
+    others = [*(result for result in shown.results if result not in ranked), *shown.imported]
     return {
         "search": shown.search.label,
         "title": shown.study.title,
@@ -308,7 +331,8 @@ def search_json(shown: Shown) -> dict[str, Any]:
                 "best_epoch": result.best_epoch,
                 "epochs": len(result.history),
                 "seconds": round(result.seconds, 3),
-                "seed": result.trial.seed,
+                "seed": None if result.imported else result.trial.seed,
+                **({"imported": dict(result.program)} if result.imported else {}),
                 "values": dict(result.trial.values),
                 "error": wording.last_line(result.error) if result.error else None,
                 "run": shown.runs.get(result.trial.number),
@@ -368,7 +392,7 @@ def overview(home: Home) -> list[Overview]:
         best = ""
         if shown and shown.ranked:
             best = f"{shown.objective.metric} {wording.score(shown.ranked[0].score)}"
-        done = len(shown.results) if shown else 0
+        done = shown.done if shown else 0
         total = (shown.study if shown else study).search.trials
         data = shown.search.data["name"] if shown else study.data.source
         rows.append(Overview(name, study.title, data, done, total, best, counts.count(name)))

@@ -27,6 +27,12 @@ class State(StrEnum):
     FAILED = "failed"  # an exception, no memory left, a killed process
 
 
+# In `Result.program`, which program trained it, where that was another one and somewhere else.
+IMPORTED = "imported"
+# The seed of a trial that was trained there: nobody has noted it.
+UNKNOWN_SEED = -1
+
+
 def derive_seed(*path: int) -> int:
     """A seed in [0, 2³¹) that depends on every number of the path: (study seed, trial number, …).
 
@@ -100,6 +106,14 @@ class Result:
     program: Mapping[str, str] = field(default_factory=dict)
     ended: float | None = field(default=None, compare=False)
     further: tuple[float, ...] = ()
+
+    @property
+    def imported(self) -> bool:
+        """Whether it was trained elsewhere, by another program: on other rows, with no weights, and never a champion.
+
+        Drivers learn from it; it is ranked nowhere, and its values may be tried here once more.
+        """
+        return IMPORTED in self.program
 
 
 # The number of weights of the network: an objective that no epoch has.
@@ -187,7 +201,8 @@ class Objective:
     def ranked(self, results: Iterable[Result]) -> list[Result]:
         """The completed results with a finite score, best first; the earlier trial wins a tie.
 
-        Of several objectives, those on the Pareto front come first, and each part is in the order of the first.
+        What was trained elsewhere is not among them, as its score is of other rows; nor is it in `front`. Of several
+        objectives, those on the Pareto front come first, and each part is in the order of the first.
         """
         given = list(results)
         ordered = [result for _, result in self._ordered(given)]
@@ -203,7 +218,7 @@ class Objective:
         scored = [
             (tuple(sign * value for sign, value in zip(signs, values, strict=True)), result.trial.number, result)
             for result in results
-            if (values := self.values(result)) is not None
+            if not result.imported and (values := self.values(result)) is not None
         ]
         return [(costs, result) for costs, _, result in sorted(scored, key=lambda each: each[:2])]
 

@@ -71,6 +71,7 @@ class OptunaDriver:
         self._tried: Counter[str] = Counter()  # by what a trial would train
         self._changed: dict[str, Any] = {}
         self._next = next_number
+        self._imported = sum(result.imported for result in told)
         self._rebuild(told, asked, state)
 
     def ask(self, n: int) -> Batch:
@@ -117,7 +118,8 @@ class OptunaDriver:
         if self._limit is not None:
             candidates = self._limit.within(candidates)
         # Those of a number, and not the first that no trial had: one that was deleted is not tried again.
-        candidates = chain(self._starts[self._next : self._next + 1], candidates)
+        own = self._next - self._imported
+        candidates = chain(self._starts[own : own + 1], candidates)
         if self._size is not None:
             # Reached only when nearly all is tried, and looks at no more values than there are trials, and one.
             candidates = chain(candidates, listed(self._space, self._limit))
@@ -212,8 +214,10 @@ class OptunaDriver:
 
     def _rebuild(self, told: Sequence[Result], asked: Sequence[Trial], state: Mapping[str, Any]) -> None:
         trials = {trial.number: trial for trial in [*(result.trial for result in told), *asked]}
-        self._twins = {trial.key: number for number, trial in trials.items()}
-        self._tried = Counter(trial.key for trial in trials.values())
+        # What was trained elsewhere was not tried here: it has no weights, and its score is of other rows.
+        elsewhere = {result.trial.number for result in told if result.imported}
+        self._twins = {trial.key: number for number, trial in trials.items() if number not in elsewhere}
+        self._tried = Counter(trial.key for number, trial in trials.items() if number not in elsewhere)
         self._ended = {r.trial.number: (dict(r.trial.values), Outcome.of(r, self._objective)) for r in told}
         for place, (kind, number) in enumerate(_places(trials, state), start=1):
             if kind == "trial":
@@ -229,6 +233,16 @@ class OptunaDriver:
                 self._mirror.put_back_gap()
         for each in self._running.values():
             each.running = self._mirror.resume()
+        # Imported trials have places from now on.
+        for number in sorted(elsewhere):
+            if f"trial/{number}" not in state:
+                self._changed |= {"places": self._mirror.places}
+                self._changed[f"trial/{number}"] = {
+                    "place": self._place[number],
+                    "marks": {},
+                    "judged": 0,
+                    "stopped": None,
+                }
         marks = {number: self._mirror.marks(place) for number, place in self._place.items()}
         self._sampler.rebuild({number: (dict(trial.values), marks[number]) for number, trial in trials.items()})
         for number in (result.trial.number for result in told):

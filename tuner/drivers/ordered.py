@@ -35,10 +35,11 @@ class Ordered:
         self._next, self._window = next_number, window
         self._running = {trial.number for trial in asked}
         self._exhausted = False
-        by_number = sorted(told, key=lambda result: result.trial.number)
+        # What was trained elsewhere was there before all others, whatever its numbers.
+        ordered = sorted(told, key=lambda result: (not result.imported, result.trial.number))
         # Those that the last proposal knew.
-        known = [result for result in by_number if result.trial.number < next_number - window]
-        self._early = {result.trial.number: result for result in by_number[len(known) :]}
+        known = [result for result in ordered if result.imported or result.trial.number < next_number - window]
+        self._early = {result.trial.number: result for result in ordered[len(known) :]}
         self._driver = rebuild(known, [*asked, *(result.trial for result in self._early.values())])
 
     def ask(self, n: int) -> Batch:

@@ -133,6 +133,29 @@ class Owned:
 
         return asking
 
+    def imports(self, results: Sequence[Result]) -> None:
+        """Writes trials that were trained elsewhere, with their outcomes, after those that are told: all, or none.
+
+        Each must have the next number from `next_number` on.
+        """
+        expected = range(self.next_number, self.next_number + len(results))
+        if [result.trial.number for result in results] != [*expected]:
+            raise ValueError(f"expected trials {expected.start} to {expected.stop - 1}, in their order")
+        mine = {"mine": self.search.id}
+        with self._writing() as connection:
+            place = connection.execute(_last_place, mine).scalar_one()
+            rows = [
+                {**self._proposed(result.trial), **self._row(result), "place": place + i}
+                for i, result in enumerate(results, start=1)
+            ]
+            for row, result in zip(rows, results, strict=True):
+                row["told"] = result.ended or row["told"]
+            if rows:
+                connection.execute(_ASKED, rows)
+                connection.execute(_SEARCH, {**mine, "next_number": expected.stop})
+        self.next_number = expected.stop
+        self.results += results
+
     def judges(self, judge: Judge, state: State) -> Judge:
         """`judge`, with every verdict, and what the driver remembers of it, written before it is carried out.
 
@@ -198,7 +221,7 @@ class Owned:
         Those of other searches on the same rows count too, whatever these prepare of them. Looking once more at the
         same champion of the same trials, because the last time was interrupted, is the same look.
         """
-        looked = f"{champion} of {len(self.results)}"
+        looked = f"{champion} of {sum(not result.imported for result in self.results)}"
         with self._writing() as connection:
             change = _SEARCH.where(_searches.looked.is_distinct_from(looked))
             connection.execute(change.values(looks=_searches.looks + 1, looked=looked), {"mine": self.search.id})
@@ -235,19 +258,7 @@ class Owned:
             connection.execute(change, {"mine": self.search.id, "run": run, **which})
 
     def _asked(self, trials: Sequence[Trial], state: Mapping[str, Any]) -> None:
-        rows = [
-            {
-                "search": self.search.id,
-                "number": trial.number,
-                "values": tables.dumps(dict(trial.values)),
-                "seed": trial.seed,
-                "first_epoch": trial.first_epoch,
-                "last_epoch": trial.last_epoch,
-                "parent": trial.parent,
-                "asked": time.time(),
-            }
-            for trial in trials
-        ]
+        rows = [self._proposed(trial) for trial in trials]
         following = max([self.next_number, *(trial.number + 1 for trial in trials)])
         with self._writing(state) as connection:
             if rows:
@@ -255,6 +266,18 @@ class Owned:
                 connection.execute(_SEARCH, {"mine": self.search.id, "next_number": following})
         self.next_number = following
         self.waiting += trials
+
+    def _proposed(self, trial: Trial) -> dict[str, Any]:
+        return {
+            "search": self.search.id,
+            "number": trial.number,
+            "values": tables.dumps(dict(trial.values)),
+            "seed": trial.seed,
+            "first_epoch": trial.first_epoch,
+            "last_epoch": trial.last_epoch,
+            "parent": trial.parent,
+            "asked": time.time(),
+        }
 
     def _judged(self, verdicts: Mapping[int, int], state: Mapping[str, Any]) -> None:
         """Writes after which epoch each of these trials stops."""

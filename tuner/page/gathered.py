@@ -154,7 +154,7 @@ def _when(seconds: float) -> str:
 
 def _state(shown: Shown) -> str:
     """What a reader must know where the search is not one that ended with a champion of all its trials."""
-    done = f"{len(shown.results)} of {shown.budget} trials"
+    done = f"{shown.done} of {shown.budget} trials"
     if shown.since:
         state = f"has not ended: {done} have" if shown.owner is None else f"is running: {done} have ended"
         return f"This search {state}. {gone_on(shown)}."
@@ -189,7 +189,9 @@ def _tiles(shown: Shown) -> Iterator[Tile]:
             yield Tile(
                 f"best {metric}", wording.score(best.score), f"trial {best.trial.number} so far, no champion yet"
             )
-    yield Tile("trials", f"{len(shown.results):,}", wording.states(shown.counts) or "none has ended")
+    imported = f"{len(shown.imported):,} imported ones, which only told where to look" if shown.imported else ""
+    states = wording.states(shown.counts) or "none has ended"
+    yield Tile("trials", f"{len(shown.results):,}", f"{states} · {imported}" if imported else states)
 
 
 def _simple(verdict: Verdict) -> Iterator[Tile]:

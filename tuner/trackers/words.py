@@ -71,7 +71,8 @@ def trial_tags(opening: Opening, result: Result, parent: str) -> dict[str, str]:
 
 
 def trial_params(result: Result) -> dict[str, str]:
-    return written_params({**result.trial.values, "seed": result.trial.seed})
+    seed = {} if result.imported else {"seed": result.trial.seed}
+    return written_params({**result.trial.values, **seed})
 
 
 def trial_metrics(result: Result, started: float, further: Sequence[str] = ()) -> Iterator[Metric]:
@@ -96,7 +97,7 @@ def trial_history(result: Result) -> str:
             "trial": trial.number,
             "state": result.state.value,
             "values": trial.values,
-            "seed": trial.seed,
+            "seed": None if result.imported else trial.seed,
             "score": result.score,
             "best_epoch": result.best_epoch,
             **({"further": list(result.further)} if result.further else {}),
