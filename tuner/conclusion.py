@@ -123,19 +123,31 @@ class Conclusion:
             self.tracker.end(self._closing(verdict))
         return verdict
 
+    @property
+    def _own(self) -> list[Result]:
+        """The results of what was trained here."""
+        return [result for result in self.record.results if not result.imported]
+
     def _nothing_completed(self, ended: str) -> SearchFailed:
-        label = self.record.search.label
+        label, own = self.record.search.label, self._own
+        if ended == "done" and not own and self.record.results:
+            imported = wording.count(len(self.record.results), "trial")
+            more = len(self.record.results) + self.study.search.trials
+            return SearchFailed(
+                f"{label}: {imported} imported and none trained here, which is what a champion comes from. Type: "
+                f"tuner search {label} --trials {more}"
+            )
         if ended == "time":
             return SearchFailed(f"{label}: the time was up before a trial completed; go on with a longer --time")
-        failed = next((result for result in self.record.results if result.error), None)
+        failed = next((result for result in own if result.error), None)
         first = f"; the first that failed was trial {failed.trial.number}:" if failed else ""
-        line = f"{label}: none of {len(self.record.results)} trials completed{first}"
+        line = f"{label}: none of {len(own)} trials completed{first}"
         return SearchFailed(line, failed.error or "" if failed else "")
 
     def _known(self) -> Verdict | None:
         """The verdict of an earlier command, while no trial has ended since."""
         known = self.record.search.verdict
-        return Verdict.from_json(known) if known and known["trials"] == len(self.record.results) else None
+        return Verdict.from_json(known) if known and known["trials"] == len(self._own) else None
 
     def _decide(self, ranked: list[Result], ended: str) -> Verdict | None:
         finalists = self.work.objective.front(self.record.results)[: self.study.search.finalists]
@@ -172,11 +184,11 @@ class Conclusion:
             ),
             champion=champion,
             kept=tuple(kept),
-            results=tuple(record.results),
+            results=tuple(self._own),
             fresh=means,
             looks=record.looking(champion.trial.number),
             ended=ended,
-            importance=drivers.importance(self.study, self.work.objective, record.results),
+            importance=drivers.importance(self.study, self.work.objective, self._own),
         )
         try:
             verdict = self.pack(order, record.folder, self.stop)
