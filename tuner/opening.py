@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tuner import sizing
@@ -25,6 +26,7 @@ from tuner.watch import Watch
 
 if TYPE_CHECKING:
     from tuner.data.split import Split
+    from tuner.data.table import Table
 
 # The settings that an option of the command replaces.
 _OPTIONS = ("search.seed", "search.sampler", "search.pruner", "search.trainer", "search.deterministic")
@@ -58,17 +60,39 @@ def searched(name: str, number: int | None, home: Home) -> Search | None:
     return ledger.find(name if number is None else f"{name}@{number}") if ledger else None
 
 
-def split(study: Study, home: Home) -> Split:
-    """The study's rows in three parts. Raises DataError, and StudyError where the study does not go with them."""
-    from tuner.data import batches, classes, image_rows, sources
+def table(study: Study, home: Home, stop: Stop = lambda: False) -> Table:
+    """The study's rows. Raises DataError, and processes.Stopped where `stop()` turns true while a function is at it."""
+    from tuner.data import function_table, sources
+
+    if study.data.function is None:
+        return sources.load(study, home)
+    from tuner.data.calling import Source
+    from tuner.trainers import loading
+
+    file, function = study.data.function
+    shown = sources.shown(study.data.source, home)
+    # Its files may go as soon as they are mapped: the rows stay until nobody has them any more.
+    with TemporaryDirectory(prefix="tuner-", ignore_cleanup_errors=True) as folder:
+        given = loading.load(Source(Path(file), function, shown), Path(folder), stop)
+        return function_table.assemble(f"{Path(file).name}:{function}", shown, given, study)
+
+
+def split(study: Study, home: Home, stop: Stop = lambda: False) -> Split:
+    """The study's rows in three parts. Raises as `table`, and StudyError where the study does not go with them."""
+    return drawn(study, table(study, home, stop))
+
+
+def drawn(study: Study, rows: Table) -> Split:
+    """Those rows in three parts. Raises DataError, and StudyError where the study does not go with them."""
+    from tuner.data import batches, classes, image_rows
     from tuner.data import split as parts
 
-    drawn = parts.split(sources.load(study, home), study.data.split)
-    study.objective_for(drawn.task)
-    classes.check(study, drawn)
-    image_rows.check(study, drawn)
-    _check_limit(study, drawn)
-    return replace(drawn, warnings=(*drawn.warnings, *batches.check(study, drawn)))
+    made = parts.split(rows, study.data.split)
+    study.objective_for(made.task)
+    classes.check(study, made)
+    image_rows.check(study, made)
+    _check_limit(study, made)
+    return replace(made, warnings=(*made.warnings, *batches.check(study, made)))
 
 
 def _check_limit(study: Study, split: Split) -> None:
@@ -138,7 +162,7 @@ def _command(name: str, changes: Mapping[str, str], wanted: Study) -> str:
     settings = wanted.settings()
     given = [_option(key, settings[key]) for key in changes if key in _OPTIONS]
     # Rows of another kind of source than a file are the study's own.
-    if _ROWS in changes and wanted.data.is_file:
+    if _ROWS in changes and (wanted.data.is_file or wanted.data.function):
         given.append(f"--data {shlex.quote(wanted.data.source)}")
     return " ".join(["tuner search", name, *given])
 
@@ -200,6 +224,7 @@ def describe(study: Study, split: Split) -> dict[str, Any]:
         "test": len(split.y_test),
         "task": split.task.value,
         "target": split.target,
+        **({"code": split.code} if split.code else {}),
     }
 
 

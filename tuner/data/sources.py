@@ -15,22 +15,24 @@ from tuner.study import Study
 
 
 def load(study: Study, home: Home) -> Table:
-    """The rows of a study. Raises DataError, with everything that can be seen to be wrong, a line each."""
+    """The rows of a study, unless a function gives them: that is code, and no business of the process that reads.
+
+    Raises DataError, with everything that can be seen to be wrong, a line each.
+    """
     data = study.data
-    where = _shown(data.source, home)
+    assert data.function is None, "the rows of a function come by tuner.trainers.loading"
+    where = shown(data.source, home)
     if images.has(data.source) or (data.source.lower().endswith(".npz") and data.is_file):
         return _load_arrays(study, home)
     if data.test and data.test.lower().endswith(".npz"):
-        raise DataError(
-            f"{_shown(data.test, home)}: expected a .csv or .parquet file, as the other rows are in columns"
-        )
+        raise DataError(f"{shown(data.test, home)}: expected a .csv or .parquet file, as the other rows are in columns")
     sheet: Sheet | None = None
     test: Sheet | None = None
     findings = Findings()
     with findings.gathering():
         sheet = files.read(Path(data.source), where) if data.is_file else fetched.fetch(data.source, home)
     with findings.gathering():
-        test = files.read(Path(data.test), _shown(data.test, home)) if data.test else None
+        test = files.read(Path(data.test), shown(data.test, home)) if data.test else None
     findings.settle()
     assert sheet is not None, "a sheet that is not there is a problem"
     return assembly.assemble(Path(where).name if data.is_file else data.source, sheet, test, study)
@@ -38,7 +40,7 @@ def load(study: Study, home: Home) -> Table:
 
 def _load_arrays(study: Study, home: Home) -> Table:
     data = study.data
-    where = _shown(data.source, home)
+    where = shown(data.source, home)
     columns = [name for name in (data.split.group, data.split.time) if name]
     warnings: tuple[str, ...] = ()
     if data.is_file:
@@ -47,7 +49,7 @@ def _load_arrays(study: Study, home: Home) -> Table:
         fetched_arrays, warnings = images.fetch(data.source, home)
         found = dict(fetched_arrays)
     if data.test:
-        tested = _shown(data.test, home)
+        tested = shown(data.test, home)
         if "x_test" in found:
             raise DataError(f"{where}: brings test rows of its own, x_test; leave out data.test")
         if not data.test.lower().endswith(".npz"):
@@ -63,7 +65,7 @@ def _load_arrays(study: Study, home: Home) -> Table:
     return replace(made, warnings=(*warnings, *made.warnings))
 
 
-def _shown(source: str, home: Home) -> str:
+def shown(source: str, home: Home) -> str:
     """A file as the user would type it: from the folder in which the command was typed."""
     path = Path(source)
     return str(path.relative_to(home.root)) if path.is_relative_to(home.root) else source
