@@ -128,8 +128,8 @@ def _line(home: Home, search: Search, recorded: Result) -> list[Result]:
     line = lineage.line(recorded.trial, trials.get)
     if line[0].parent is not None:
         raise ExportError(
-            f"{search.label}: trial {line[0].number} goes on from trial {line[0].parent}, which was deleted; without its "
-            f"weights trial {recorded.trial.number} cannot be trained again"
+            f"{search.label}: trial {line[0].number} goes on from trial {line[0].parent}, which was deleted, so that "
+            f"trial {recorded.trial.number} cannot be trained again"
         )
     return [results[trial.number] for trial in line]
 
