@@ -31,7 +31,8 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ]),
     # keys
     ("unknown section", f"{DATA}{SPACE}[serach]\n",
-     ["serach: unknown key. Did you mean 'search'? Known: title, data, objective, space, start, training, search"]),
+     ["serach: unknown key. Did you mean 'search'? Known: title, data, objective, model, space, start, training, "
+      "search"]),
     ("unknown key", with_("objective", "zzz = 1"), ["objective.zzz: unknown key. Known: metric, goal, epoch"]),
     ("unknown key in a section of a section", data("split = { tset = 0.2 }"),
      ["data.split.tset: unknown key. Did you mean 'test'? Known: validation, test, stratify, group, time, seed"]),

@@ -32,7 +32,7 @@ LEVEL = {name: level for level, names in LEVELS.items() for name in names.split(
 # Where a library may be imported at all, in functions too. Any other one is free.
 ROOMS: Mapping[str, str] = {
     "optuna": "drivers exchange",
-    "keras_tuner": "drivers models.own trainers",
+    "keras_tuner": "drivers models trainers",
     "mlflow": "trackers models.pyfunc models.mlflow_model",
     "tensorflow": "models trainers",
     "keras": "models trainers packaging",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -252,6 +253,8 @@ def _violations(value: Any, rule: Mapping[str, Any], root: Mapping[str, Any]) ->
         yield f"{value!r} is none of {len(rule['anyOf'])} kinds"
     if "enum" in rule and value not in rule["enum"]:
         yield f"{value!r} is not in {rule['enum']}"
+    if "pattern" in rule and isinstance(value, str) and not re.search(rule["pattern"], value):
+        yield f"{value!r} is not like {rule['pattern']}"
     if (kind := rule.get("type")) and not _is_a(kind, value):
         yield f"{value!r} is no {kind}"
     if isinstance(value, dict):

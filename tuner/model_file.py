@@ -12,6 +12,22 @@ from typing import Any
 
 from tuner.errors import StudyError
 
+# What Keras calls the metrics of which less is better, and those of which more is, or how their names end.
+_LESS = (
+    "loss",
+    "error",
+    "crossentropy",
+    "mse",
+    "mae",
+    "mape",
+    "msle",
+    "rmse",
+    "divergence",
+    "hinge",
+    "poisson",
+    "logcosh",
+)
+_MORE = ("accuracy", "acc", "auc", "precision", "recall", "score", "iou", "similarity", "positives_rate", "coefficient")
 _FORM = "FILE.py:NAME, as mymodel.py:build_model"
 _KEYS = ("path", "name", "digest")
 
@@ -65,6 +81,14 @@ def parse(given: object) -> ModelFile | None:
 def schema() -> dict[str, Any]:
     """The JSON schema of `model` in a study file."""
     return {"type": "string", "pattern": r"\.py:[A-Za-z_]\w*$"}
+
+
+def goal(metric: str) -> str | None:
+    """Which way a metric of Keras is better, by its name; None where that does not say."""
+    name = metric.lower().rstrip("_0123456789")
+    if name.endswith(_LESS):
+        return "minimize"
+    return "maximize" if name.endswith(_MORE) else None
 
 
 def _of(path: Path, name: str, shown: str) -> ModelFile:

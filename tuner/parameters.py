@@ -99,7 +99,8 @@ class Parameter(ABC):
 class Int(Parameter):
     """Whole numbers low, low + step, …, at most high; `log` samples them evenly by order of magnitude.
 
-    A value for every layer may `taper`: it is then at most the one of the layer before.
+    A value for every layer may `taper`: it is then at most the one of the layer before. `reverse` is log from the
+    other end: more are drawn near high.
     """
 
     low: int
@@ -107,15 +108,18 @@ class Int(Parameter):
     step: int = 1
     log: bool = False
     taper: bool = False
+    reverse: bool = False
 
     def __post_init__(self) -> None:
-        _check_range(self.low, self.high, None if self.step == 1 else self.step, self.log)
+        _check_range(self.low, self.high, None if self.step == 1 else self.step, self.log or self.reverse)
 
     @property
     def size(self) -> int:
         return (self.high - self.low) // self.step + 1
 
     def at(self, u: float) -> int:
+        if self.reverse:
+            return self.mirrored(replace(self, log=True, reverse=False).at(1 - u))
         if self.log:
             # Half a unit to either side, so that the ends are as likely as their neighbours.
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
@@ -133,6 +137,10 @@ class Int(Parameter):
     def nth(self, index: int) -> int:
         return self.low + index * self.step
 
+    def mirrored(self, value: int) -> int:
+        """The value as far from high as this one is from low."""
+        return self.low + self.high - value
+
     def _within(self, low: float | None, high: float | None) -> Int | None:
         first, last = _indices(self, low, high)
         if (first, last) == (0, self.size - 1):
@@ -142,15 +150,19 @@ class Int(Parameter):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Float(Parameter):
-    """Real numbers from low to high; with `step` the grid low, low + step, … (high included where it is on it)."""
+    """Real numbers from low to high; with `step` the grid low, low + step, … (high included where it is on it).
+
+    `reverse` is log from the other end: more are drawn near high.
+    """
 
     low: float
     high: float
     step: float | None = None
     log: bool = False
+    reverse: bool = False
 
     def __post_init__(self) -> None:
-        _check_range(self.low, self.high, self.step, self.log)
+        _check_range(self.low, self.high, self.step, self.log or self.reverse)
 
     @property
     def size(self) -> int | None:
@@ -160,6 +172,10 @@ class Float(Parameter):
 
     def nth(self, index: int) -> float:
         return float(_exact(self.low) + index * _exact(self.step or 0.0))
+
+    def mirrored(self, value: float) -> float:
+        """The value as far from high as this one is from low."""
+        return min(max(self.low + self.high - value, self.low), self.high)
 
     def nearest(self, value: float) -> float:
         """The value of the grid nearest to `value`; `value` itself, kept within the range, where there is no grid."""
@@ -171,6 +187,8 @@ class Float(Parameter):
     def at(self, u: float) -> float:
         if self.size is not None:
             return self.nth(min(int(u * self.size), self.size - 1))
+        if self.reverse:
+            return self.mirrored(replace(self, log=True, reverse=False).at(1 - u))
         if self.log:
             low, high = math.log(self.low), math.log(self.high)
             drawn = math.exp(low + u * (high - low))
@@ -201,9 +219,13 @@ class Float(Parameter):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice(Parameter):
-    """One of the options. A single option is a fixed value, which no driver is asked about."""
+    """One of the options. A single option is a fixed value, which no driver is asked about.
+
+    Numbers may be `ordered`: neighbours are then more alike than others are.
+    """
 
     options: tuple[Value, ...]
+    ordered: bool = False
 
     def __post_init__(self) -> None:
         if not self.options:
@@ -266,7 +288,8 @@ def describe(parameter: Parameter) -> str:
         return spelled(parameter.options)
     assert isinstance(parameter, Int | Float)
     step = f" step {parameter.step}" if parameter.step not in (None, 1) else ""
-    return f"[{parameter.low}, {parameter.high}]{step}{' log' if parameter.log else ''}"
+    scale = " log" if parameter.log else " reverse log" if parameter.reverse else ""
+    return f"[{parameter.low}, {parameter.high}]{step}{scale}"
 
 
 @lru_cache(maxsize=1024)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from tuner import metrics
 from tuner.errors import nearest
@@ -28,6 +28,7 @@ GOALS = ("maximize", "minimize")
 _METRIC_SCHEMA: dict[str, Any] = {
     "anyOf": [
         {"enum": list(METRICS)},
+        {"type": "string", "pattern": "^val_", "description": "one that a model of your own has"},
         {"type": "array", "items": {"enum": [*METRICS, PARAMS]}, "minItems": 2, "uniqueItems": True},
     ]
 }
@@ -153,7 +154,13 @@ class DataSection(Section):
         return function_of(self.source)
 
 
-def _metric(given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+def _metric(given: str | tuple[str, ...], info: ValidationInfo) -> str | tuple[str, ...]:
+    # A model of the user's own may have metrics of its own; what is `own` is known before the model itself is read.
+    if info.context and info.context.get("own"):
+        for metric in [given] if isinstance(given, str) else given:
+            if not metric.startswith("val_") and metric != PARAMS:
+                raise ValueError(f"expected a metric of the validation rows, val_…, got {said(metric)}")
+        return given if isinstance(given, str) else _each_once(given)
     if isinstance(given, str):
         return _among(given, METRICS)
     if len(given) < 2:
@@ -238,6 +245,20 @@ class TrainingSection(Section):
         """What ends a trial early: with the patience that its values say, where 0 is none, or else the study's."""
         rule = self.early_stopping or EarlyStopping()
         return rule.model_copy(update={"patience": int(values["patience"]) or None}) if "patience" in values else rule
+
+
+class OwnTraining(TrainingSection):
+    """How a trial of a user's own model is trained: what its values are called means nothing here."""
+
+    @classmethod
+    def of(cls, section: TrainingSection) -> OwnTraining:
+        return cls.model_construct(section.model_fields_set, **dict(section))
+
+    def epochs_of(self, values: Mapping[str, Value]) -> int:
+        return self.epochs
+
+    def stopping_of(self, values: Mapping[str, Value]) -> EarlyStopping:
+        return self.early_stopping or EarlyStopping()
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -9,21 +9,23 @@ import datetime
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
     PlainValidator,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
 
-from tuner import defaults, entries, metrics, model_file
+from tuner import defaults, entries, metrics, model_file, own_entries
 from tuner.errors import StudyError
 from tuner.home import find, names
 from tuner.metrics import Task
@@ -36,6 +38,7 @@ from tuner.sections import (
     DataSection,
     EarlyStopping,
     ObjectiveSection,
+    OwnTraining,
     SearchSection,
     SplitSection,
     TrainingSection,
@@ -52,10 +55,10 @@ __all__ = [
 ]  # fmt: skip
 
 NAME = re.compile(r"(?!.*\.\.)(?!\.$)[a-z0-9._-]{1,64}")
-# Keys that do not decide the trials: the budget, what is kept, and the place of the data, whose content is compared.
+# Keys that do not decide the trials: the budget, what is kept, and the places of files, whose content is compared.
 _NOT_A_SETTING = {
-    "title", "data.source", "data.test", "search.trials", "search.time", "search.repeats", "search.keep_models",
-    "search.finalists", "search.max_failures",
+    "title", "data.source", "data.test", "model.path", "search.trials", "search.time", "search.repeats",
+    "search.keep_models", "search.finalists", "search.max_failures",
 }  # fmt: skip
 
 
@@ -79,6 +82,15 @@ def _tables(given: object) -> object:
     return tuple(given)
 
 
+def _space(given: object, info: ValidationInfo) -> Space:
+    """What a model of the user's own lets vary is its own business, and is told in entries of its own."""
+    return entries.parse(given) if info.data.get("model") is None else own_entries.parse(given)
+
+
+def _training(section: TrainingSection, info: ValidationInfo) -> TrainingSection:
+    return section if info.data.get("model") is None else OwnTraining.of(section)
+
+
 class Study(Section):
     """A study: what may vary, on which rows, towards which objective, and how it is searched."""
 
@@ -94,31 +106,37 @@ class Study(Section):
     ] = Field(None, description='a model of your own: "mymodel.py:build_model", a function of hp or a HyperModel')
     space: Annotated[
         Space,
-        PlainValidator(entries.parse),
+        PlainValidator(_space),
         PlainSerializer(entries.dump),
         WithJsonSchema(entries.schema()),
     ] = Field(description="[space] with at least one parameter; without one, what `tuner space` shows is varied")
     start: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_tables)] = Field(
         (), description="values that are tried first, a table for each trial"
     )
-    training: TrainingSection = Field(TrainingSection(), description="how a trial is trained")
+    training: Annotated[TrainingSection, AfterValidator(_training)] = Field(
+        TrainingSection(), validate_default=True, description="how a trial is trained"
+    )
     search: SearchSection = Field(SearchSection(), description="how the space is searched")
     document: dict[str, Any] = Field(exclude=True, repr=False)
     text: str = Field("", exclude=True, repr=False, description="the file as it was written")
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
-        named = {parameter.name: parameter for parameter in self.space.parameters}
+        # The names of a user's own model mean nothing of ours.
+        own = self.model is not None
+        named = {} if own else {parameter.name: parameter for parameter in self.space.parameters}
         lines = list(self._said_twice({name for name, parameter in named.items() if parameter.always}))
+        lines += self._of_own_model() if own else []
         if (stopping := self.training.early_stopping) and stopping.patience is None and "patience" not in named:
             lines.append("training.early_stopping.patience: is missing. Expected epochs to wait for a better objective")
         if self.search.sampler == "grid" and self.space.size is None:
             lines += [
                 f"space.{name}: the grid sampler needs listed values; give it a step or a choice"
-                for name, parameter in named.items()
+                for name, parameter in ((each.name, each) for each in self.space.parameters)
                 if parameter.size is None
             ]
-        lines += self._wrong_starts()
+        if not self.undiscovered:
+            lines += self._wrong_starts()
         if self.objective.several:
             lines += self._of_several()
         if self.data.task:
@@ -129,6 +147,20 @@ class Study(Section):
         if lines:
             raise refused(lines)
         return self
+
+    @property
+    def undiscovered(self) -> bool:
+        """Whether it is still to be found what the user's own model lets vary."""
+        return self.model is not None and not self.space.parameters
+
+    def _of_own_model(self) -> Iterator[str]:
+        """What does not go with a model of the user's own."""
+        if self.search.trainer == "stacked":
+            yield "search.trainer: a model of your own is trained by itself, expected auto or plain, got 'stacked'"
+        if self.search.max_params is not None:
+            yield "search.max_params: a model of your own is not counted before it is built; leave it out"
+        if PARAMS in self.objective.metrics:
+            yield f"objective.metric: a model of your own is not counted before it is built; leave out {PARAMS}"
 
     def _said_twice(self, always: set[str]) -> Iterator[str]:
         """A line for each setting of the training that counts for no trial, as all have a value of their own for it."""
@@ -142,7 +174,7 @@ class Study(Section):
     def most_epochs(self) -> int:
         """The most epochs that any trial may have."""
         parameter = next((each for each in self.space.parameters if each.name == "epochs"), None)
-        if parameter is None:
+        if parameter is None or self.model is not None:
             return self.training.epochs
         others = [] if parameter.always else [self.training.epochs]
         return max(int(epochs) for epochs in (*parameter.choices(), *others))
@@ -173,10 +205,21 @@ class Study(Section):
             yield f"search.sampler: cma-es has one objective, expected one of {others} for several"
 
     def objective_for(self, task: Task) -> Objective:
-        """The objective on data of that task. Raises StudyError where a metric is not one of it."""
+        """The objective on data of that task. Raises StudyError where a metric is not one of it.
+
+        A model of the user's own may have others, of which it must be known which way is better.
+        """
         known = {f"val_{name}": metric.goal for name, metric in metrics.METRICS[task].items()}
         goals = {**known, PARAMS: "minimize"}
         names = self.objective.metrics or tuple(known)[:1]
+        if self.model is not None:
+            told = {name: known.get(name) or self.objective.goal_of(name) or model_file.goal(name) for name in names}
+            goals = {name: goal for name, goal in told.items() if goal}
+            if unclear := next((name for name in names if name not in goals), None):
+                raise StudyError(
+                    f"{self.name}: objective.goal: whether more or less is better is not known of {unclear}; write "
+                    f'goal = "maximize" or "minimize" under [objective]'
+                )
         if unknown := [name for name in names if name not in goals]:
             raise StudyError(
                 f"{self.name}: objective.metric: the data is a {task} task, expected one of "
@@ -208,13 +251,44 @@ def load(path: Path, options: Mapping[str, Mapping[str, Any]] | None = None) -> 
     where = _shown(path)
     text = _text(path, where)
     document = _read(text, where)
+    if "model" in document and "space" in document:
+        raise StudyError(f"{where}: space: model says itself what may vary; leave out [space]")
     if not NAME.fullmatch(path.stem):
         raise StudyError(
             f"{where}: a study is named by its file: expected 1 to 64 of a-z, 0-9, '.', '_' and '-' before .toml, "
             f"and no '..', got '{path.stem}'"
         )
-    placed = _placed(_sectioned(document), path.parent)
+    try:
+        placed = _placed(_sectioned(document), path.parent)
+    except StudyError as error:
+        raise StudyError(*(f"{where}: {problem}" for problem in error.problems)) from None
     return from_document(path.stem, with_options(placed, options or {}), where, text)
+
+
+def of_model(given: str, options: Mapping[str, Mapping[str, Any]]) -> Study:
+    """The study of a model alone, as a command names it: `mymodel.py:build_model`. It has the name of the file.
+
+    Raises StudyError as `load` does.
+    """
+    file = model_file.read(given, Path())
+    name = re.sub(r"[^a-z0-9._-]|\.\.", "-", file.path.stem.lower())[:64]
+    document: dict[str, Any] = {"title": f"{file.name} of {file.path.name}", "model": file.to_json()}
+    return from_document(name, with_options(document, options), file.path.name)
+
+
+def discovered(study: Study, found: Sequence[Mapping[str, Any]]) -> Study:
+    """The study of a user's own model, with what it lets vary. Raises StudyError where they do not go together."""
+    document = {**study.document, "space": [dict(entry) for entry in found]}
+    return from_document(study.name, document, text=study.text)
+
+
+def as_now(study: Study) -> Study:
+    """The study with its model as the file is by now. Raises StudyError where that is gone."""
+    if study.model is None:
+        return study
+    now = study.model.now()
+    document = {**study.document, "model": now.to_json()}
+    return study.model_copy(update={"model": now, "document": document})
 
 
 def with_options(document: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -264,7 +338,9 @@ def _sectioned(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _placed(document: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The document with the paths of its data files made absolute."""
+    """The document with the paths of its files made absolute. Raises StudyError where its model is not there."""
+    if isinstance(given := document.get("model"), str):
+        document = {**document, "model": model_file.read(given, folder).to_json()}
     data = document.get("data")
     if not isinstance(data, Mapping):
         return dict(document)
@@ -292,7 +368,7 @@ def from_document(name: str, document: Mapping[str, Any], where: str | None = No
     ]
     own |= {**_unpruned(own), "name": name, "document": dict(own), "text": text}
     try:
-        study = Study.model_validate_json(json.dumps(own, default=str))
+        study = Study.model_validate_json(json.dumps(own, default=str), context={"own": "model" in own})
     except ValidationError as error:
         lines = [*problems(error, Study), *lines]
     if lines:
@@ -304,7 +380,9 @@ def _with_space(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document, with a space where it has none: a ledger must know of it, as the next version's may be another."""
     data = document.get("data")
     source = data.get("source") if isinstance(data, Mapping) else None
-    return dict(document) if "space" in document else {**document, "space": defaults.space(source)}
+    if "space" in document:
+        return dict(document)
+    return {**document, "space": [] if "model" in document else defaults.space(source)}
 
 
 def _unpruned(document: Mapping[str, Any]) -> dict[str, Any]:

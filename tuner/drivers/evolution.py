@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,11 @@ _BESIDE = -2
 
 def steered(space: Space) -> list[str]:
     """The names of the numbers that are active in every trial: those that the strategy has a say in."""
-    numbers = [p for p in space.parameters if isinstance(p, Int | Float) and p.size != 1]
+    numbers = [
+        p
+        for p in space.parameters
+        if (isinstance(p, Int | Float) or (isinstance(p, Choice) and p.ordered)) and p.size != 1
+    ]
     return [name for parameter in numbers for name in _always(space, parameter)]
 
 
@@ -137,6 +142,8 @@ def share(parameter: Parameter, value: Value) -> float:
     if isinstance(parameter, Choice):  # some values of a number, which rules left of it
         return (parameter.options.index(value) + 0.5) / parameter.size
     assert isinstance(parameter, Int | Float)
+    if parameter.reverse:
+        return 1 - share(replace(parameter, log=True, reverse=False), parameter.mirrored(value))  # type: ignore[arg-type]
     low, high, at = float(parameter.low), float(parameter.high), float(value)
     if parameter.log:
         margin = 0.5 if isinstance(parameter, Int) else 0.0

@@ -5,7 +5,7 @@ Importing this module imports TensorFlow and KerasTuner; it is imported in proce
 
 from __future__ import annotations
 
-import importlib.util
+import hashlib
 import inspect
 import sys
 import traceback
@@ -103,14 +103,18 @@ def _run(file: ModelFile) -> ModuleType:
     name = f"{file.path.stem}_model" if taken else file.path.stem
     if (folder := str(file.path.parent)) not in sys.path:
         sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(name, file.path)
-    assert spec is not None, file.path
-    assert spec.loader is not None, file.path
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        code = file.path.read_bytes()
+    except OSError as error:
+        raise StudyError(f"{file.path}: cannot be read ({error.strerror})") from None
+    if hashlib.sha256(code).hexdigest() != file.digest:
+        raise StudyError(f"{file.path}: has changed since the search began. Put it back, or begin another with --fresh")
+    module = sys.modules[name] = ModuleType(name)
+    module.__file__ = str(file.path)
     before = sys.dont_write_bytecode
     sys.dont_write_bytecode = True  # nothing is written beside the user's file
     try:
-        spec.loader.exec_module(module)
+        exec(compile(code, str(file.path), "exec"), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise StudyError(blamed(file, error)) from error
