@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from tuner import quiet
 from tuner.errors import ExportError
 from tuner.home import Home
 from tuner.ledger import Ledger, Search
-from tuner.packaging import MANIFEST, MODEL, folder_of, settle
+from tuner.packaging import MANIFEST, folder_of, settle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,8 @@ def _write(packed: Path, run: str | None, output: Path) -> Path:
         output.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
-        shutil.copyfile(packed / MODEL, unfinished / MODEL)
+        for name in manifest["checksum"]:
+            shutil.copyfile(packed / name, unfinished / name)
         (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
         return settle(unfinished, output)
     except OSError as error:
@@ -68,11 +70,12 @@ def champion_of(search: Search) -> int:
     return int(search.verdict["champion"])
 
 
-def predict(home: Home, model: str, rows: Path) -> pd.DataFrame:
+def predict(home: Home, model: str, rows: Path, trust: Sequence[Path] = ()) -> pd.DataFrame:
     """The predictions of an exported folder, or of a study's champion, for a file of raw rows.
 
-    Raises ExportError where the model or the rows cannot be read, or do not go together, and LedgerError where
-    nothing was searched under that name.
+    Code that came with a model runs only if a search here had the same, or each of its files is one of `trust`. Raises
+    ExportError where the model or the rows cannot be read, or do not go together, and LedgerError where nothing was
+    searched under that name.
     """
     folder = Path(model)
     if not folder.is_dir():
@@ -82,16 +85,38 @@ def predict(home: Home, model: str, rows: Path) -> pd.DataFrame:
         folder = folder_of(home.search(search.label), champion_of(search))
     if not (folder / MANIFEST).is_file():
         raise ExportError(f"{folder}: has no {MANIFEST}; expected a folder that `tuner export` wrote")
-    table = _raw_rows(folder, rows)
+    table, trusted = _raw_rows(folder, rows), {*_searched(home, folder), *map(_sum, trust)}
     from tuner.models.champion import Champion, RowsError
 
     try:
         with quiet.stderr():
-            return Champion(folder).predict(table)
+            return Champion(folder, trusted).predict(table)
     except RowsError as error:
         raise ExportError(*(f"{rows}: {line}" for line in str(error).splitlines())) from None
     except (OSError, ValueError) as error:
         raise ExportError(f"{folder}: {error}") from None
+
+
+def _searched(home: Home, folder: Path) -> Iterator[str]:
+    """The checksums of a model with code of the user's, if it was packed by a search of this ledger."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    ledger = Ledger.existing(home) if manifest.get("code") else None
+    search = ledger.find(str(manifest.get("search"))) if ledger else None
+    if search is None:
+        return
+    packed = folder_of(home.search(search.label), int(manifest["trial"])) / MANIFEST
+    known = json.loads(packed.read_text(encoding="utf-8"))["checksum"] if packed.is_file() else {}
+    # The file that the ledger has begun the search with is among them, or they are not that search's.
+    file = search.document.get("model") or {}
+    if file.get("digest") in known.values():
+        yield from known.values()
+
+
+def _sum(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ExportError(f"--trust {path}: cannot be read ({error.strerror})") from None
 
 
 def _raw_rows(folder: Path, rows: Path) -> pd.DataFrame | NDArray[Any]:

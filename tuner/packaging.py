@@ -22,7 +22,7 @@ from tuner import evaluate
 from tuner.data.split import Split
 from tuner.errors import ExportError, TunerError
 from tuner.evaluate import Guesses, Verdict
-from tuner.metrics import Array, Task
+from tuner.metrics import METRICS, Array, Task
 from tuner.plots import champions, searches
 from tuner.trainers.work import Work
 from tuner.trial import Objective, Result
@@ -147,9 +147,9 @@ def pack(order: Order, search: Path, simple: Sequence[Guesses] | None = None) ->
     weights from a stack do not give in Keras what is recorded, and ExportError where others do not.
     """
     from tuner.models import pyfunc
-    from tuner.trainers import plain, readings
+    from tuner.trainers import networks, plain, readings
 
-    work, split = order.subject.work, Split.open(order.subject.work.split)
+    work, split = order.subject.work, networks.split_of(order.subject.work)
     made = _restored(work, [*order.kept, order.champion], split)
     for result in order.kept:
         number = result.trial.number
@@ -158,13 +158,14 @@ def pack(order: Order, search: Path, simple: Sequence[Guesses] | None = None) ->
     found = made[champion.trial.number]
     validation = readings.predictions(split, found.outputs)
     test = plain.predict(found.network, split.x_test, split)
+    objective = _scored(work.objective, split)
     verdict = evaluate.verdict(
         split,
-        work.objective,
+        objective,
         champion,
         validation=validation,
         test=test,
-        fresh=order.fresh,
+        fresh=order.fresh if objective is work.objective else {},
         results=order.results,
         looks=order.looks,
         ended=order.ended,
@@ -178,12 +179,25 @@ def pack(order: Order, search: Path, simple: Sequence[Guesses] | None = None) ->
     return verdict
 
 
+def _scored(objective: Objective, split: Split) -> Objective:
+    """The objective by which rows can be scored: the default one of the task, for a metric that a user's own model
+    brings.
+    """
+    known = METRICS[split.task]
+    if objective.metric.removeprefix("val_") in known:
+        return objective
+    first = next(iter(known.values()))
+    return Objective(f"val_{first.name}", first.goal, objective.epoch)
+
+
 def model(subject: Subject, result: Result, folder: Path) -> Path:
     """Writes the model of a trial, its manifest and its learning curves as one folder, whole or not at all.
 
     Raises as `pack`.
     """
-    split = Split.open(subject.work.split)
+    from tuner.trainers import networks
+
+    split = networks.split_of(subject.work)
     made = _restored(subject.work, [result], split)
     return _write(subject, result, split, made[result.trial.number].network, folder)
 
@@ -195,6 +209,7 @@ def _write(subject: Subject, result: Result, split: Split, network: keras.Model,
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     raw_model(split.preprocessing, network).save(unfinished / MODEL)
+    code = _code(subject.work, unfinished)
     manifest = {
         "format": FORMAT,
         "study": subject.study,
@@ -212,11 +227,29 @@ def _write(subject: Subject, result: Result, split: Split, network: keras.Model,
         "rename": dict(subject.rename),
         "data": dict(subject.data),
         "versions": versions(),
-        "checksum": {MODEL: hashlib.sha256((unfinished / MODEL).read_bytes()).hexdigest()},
+        "checksum": {name: _sum(unfinished / name) for name in (MODEL, *(each["file"] for each in code))},
+        **({"code": code} if code else {}),
     }
     (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
+    if code:
+        from tuner.trainers import own
+
+        own.check_loaded(unfinished, network, split, result.trial)
     champions.learning_curves(result, subject.work.objective, unfinished / CURVES)
     return settle(unfinished, folder)
+
+
+def _code(work: Work, folder: Path) -> list[dict[str, Any]]:
+    """What the model in the folder needs of the user's files, copied there."""
+    if work.model is None:
+        return []
+    from tuner.models import own_code
+
+    return own_code.travelling(folder / MODEL, work.model, folder)
+
+
+def _sum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _restored(work: Work, results: Iterable[Result], split: Split) -> dict[int, Restored]:
@@ -245,11 +278,11 @@ def restored(work: Work, result: Result, split: Split) -> Restored:
     """
     import numpy as np
 
-    from tuner.trainers import plain, readings, weights
+    from tuner.trainers import networks, plain, readings, weights
 
     if result.weights is None or not result.weights.exists():
         raise ExportError(f"trial {result.trial.number}: its weights were not kept")
-    network = plain.build(result.trial, split)
+    network = networks.build(work, result.trial, split)
     network.set_weights(weights.load(result.weights))
     raw = plain.outputs(network, split.x_validation)
     kept = weights.outputs(result.weights)
@@ -260,7 +293,8 @@ def restored(work: Work, result: Result, split: Split) -> Restored:
         )
     found = readings.validation(split, raw, work.objective.metrics)
     recorded = result.history[(result.best_epoch or 0) - result.trial.first_epoch]
-    for name in ("val_loss", work.objective.metric):
+    # Another metric of a user's own model can only be had in its own training.
+    for name in (each for each in ("val_loss", work.objective.metric) if each in found):
         if abs(found[name] - recorded[name]) > _slack(name, found[name], split, raw):
             raise ExportError(
                 f"trial {result.trial.number}: its weights give {name} {found[name]}, the record says "

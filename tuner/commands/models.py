@@ -29,16 +29,24 @@ def export(study: str, trial: int | None, output: str, force: bool) -> None:
 @click.argument("model")
 @click.argument("rows", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a CSV file instead of printing.")
-def predict(model: str, rows: Path, output: Path | None) -> None:
+@click.option(
+    "--trust",
+    multiple=True,
+    metavar="FILE.py",
+    type=click.Path(path_type=Path),
+    help="Your copy of a file whose code came with the model, which may then run; once for each.",
+)
+def predict(model: str, rows: Path, output: Path | None, trust: tuple[Path, ...]) -> None:
     """Predict raw rows: the label and its probability, or the value.
 
     MODEL is a folder that `tuner export` wrote, or the name of a study, for its champion. ROWS is a file with the
-    columns that the model was trained on, in any order; cells may be empty.
+    columns that the model was trained on, in any order; cells may be empty. A model with layers of somebody's own
+    brings their code: it runs only if a search here has made the model, or you trust its file.
     """
     from tuner import export as exporting
     from tuner.home import Home
 
-    table = exporting.predict(Home.here(), named(model) if not Path(model).is_dir() else model, rows)
+    table = exporting.predict(Home.here(), named(model) if not Path(model).is_dir() else model, rows, trust)
     if output is None:
         click.echo(table.to_csv(index=False), nl=False)
         return

@@ -1,5 +1,8 @@
 """A model folder, applied to raw rows: `model.keras`, and `manifest.json`, which says what its columns and classes are.
 
+A model with layers of the user's own has the Python files with them beside it. They run where it is loaded, so it is
+loaded only where whoever asks trusts them, by their checksums.
+
 This file stands alone: it imports nothing of the package, because a copy of it travels inside every recorded model and
 predicts where only Keras, NumPy and pandas are installed. What counts as an empty cell, a number or a text is what the
 package's own reader says.
@@ -8,12 +11,18 @@ package's own reader says.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import re
+import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cached_property
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +51,16 @@ _VALUES = {"__keras_tensor__", "__numpy__", "__slice__"}
 _MODULES = {
     "keras", "keras.layers", "keras.initializers", "keras.regularizers", "keras.constraints", "keras.models",
     "keras.src.models.functional", "keras.src.models.sequential",
-    "keras.src.ops.core", "keras.src.ops.math", "keras.src.ops.nn", "keras.src.ops.numpy",
+    "keras.src.ops.core", "keras.src.ops.image", "keras.src.ops.linalg", "keras.src.ops.math", "keras.src.ops.nn",
+    "keras.src.ops.numpy", "keras.dtype_policies", "keras.src.dtype_policies.dtype_policy_map",
 }  # fmt: skip
-_REFUSED = {"function", "Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+# Layers that hold a program; and what may be there only beside the user's own code, which it calls.
+_PROGRAMS = {"TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+_CALLERS = {"function", "Lambda"}
+# Modules whose names no file of a model's may take.
+_TAKEN = {*sys.stdlib_module_names, "keras", "keras_tuner", "numpy", "pandas", "tensorflow"}
+# Layers that read their words from another file, where they do not hold them.
+_LOOKUPS = {"StringLookup", "IntegerLookup", "TextVectorization"}
 
 
 class ModelError(ValueError):
@@ -56,17 +72,24 @@ class RowsError(ModelError):
 
 
 class Champion:
-    """Predicts raw rows. Raises ModelError where the folder is not a whole model that this program understands."""
+    """Predicts raw rows. Raises ModelError where the folder is not a whole model that this program understands.
 
-    def __init__(self, folder: str | Path) -> None:
+    `trust` holds the sha256 of files whose code may run: those of every Python file of the model, if it has any, and
+    that of `model.keras` itself, where a Lambda layer of it holds compiled code.
+    """
+
+    def __init__(self, folder: str | Path, trust: Collection[str] = ()) -> None:
         self.folder = Path(folder)
         self.manifest = _manifest(self.folder)
         self.task: str = self.manifest["task"]
         self.target: str = self.manifest["target"]
         self.classes: list[Any] = self.manifest["classes"] or []
         self.columns: list[dict[str, Any]] = self.manifest["columns"]
-        _check_sum(self.folder / MODEL, self.manifest["checksum"][MODEL])
-        _check_archive(self.folder / MODEL)
+        sums: Mapping[str, str] = self.manifest["checksum"]
+        _check_sum(self.folder / MODEL, sums[MODEL])
+        self._code = _code(self.folder, self.manifest, trust)
+        self._compiled = sums[MODEL] in trust
+        _check_archive(self.folder / MODEL, self._code.names if self._code else (), self._compiled)
 
     @cached_property
     def model(self) -> keras.Model:
@@ -74,7 +97,12 @@ class Champion:
         import keras
 
         try:
-            return keras.models.load_model(self.folder / MODEL, compile=False, safe_mode=True)
+            with _running(self._code) as own:
+                return keras.models.load_model(
+                    self.folder / MODEL, own, compile=False, safe_mode=not (self._compiled and self._code)
+                )
+        except ModelError as error:
+            raise ModelError(f"{self.folder}: {error}") from error.__cause__
         except (OSError, TypeError, ValueError, KeyError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelError(f"{self.folder / MODEL}: Keras cannot load it ({reason})") from None
@@ -175,17 +203,102 @@ def _check_sum(path: Path, expected: str) -> None:
         raise ModelError(f"{path}: damaged or replaced, its checksum is not that of {MANIFEST}. Export the model again")
 
 
-def _check_archive(path: Path) -> None:
+def sums_of(folder: str | Path) -> frozenset[str]:
+    """The sha256 of every file of a model, as its manifest has them: for who trusts whatever is in the folder."""
+    return frozenset(_manifest(Path(folder))["checksum"].values())
+
+
+def recorded(folder: str | Path) -> Champion:
+    """The model of a record, for the program that travels with it: who runs that trusts what lies beside it as much."""
+    return Champion(folder, sums_of(folder))
+
+
+class _Code(MetaPathFinder, InspectLoader):
+    """The user's own modules, from texts that were checked, and from nothing else: no cache beside them is read."""
+
+    def __init__(self, sources: Mapping[str, str], packages: Collection[str]) -> None:
+        self._sources, self._packages = dict(sources), set(packages)
+
+    @property
+    def names(self) -> Collection[str]:
+        return self._sources.keys()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        return spec_from_loader(name, self, is_package=self.is_package(name)) if name in self._sources else None
+
+    def is_package(self, name: str) -> bool:
+        return name in self._packages
+
+    def get_source(self, name: str) -> str:
+        return self._sources[name]
+
+
+def _code(folder: Path, manifest: Mapping[str, Any], trust: Collection[str]) -> _Code | None:
+    """The user's modules that the model needs. Raises ModelError where one is not whole, or nobody trusts it."""
+    modules = manifest.get("code")
+    if not modules:
+        return None
+    sources, strange = {}, []
+    for module in modules:
+        name, expected = str(module["file"]), manifest["checksum"].get(module["file"])
+        if Path(name).name != name or str(module["module"]).partition(".")[0] in _TAKEN:
+            raise ModelError(f"{folder / MANIFEST}: '{name}' is no file of a model's code. Export the model again")
+        try:
+            text = (folder / name).read_bytes()
+        except OSError as error:
+            raise ModelError(f"{folder / name}: cannot be read ({error.strerror}). Export the model again") from None
+        found = hashlib.sha256(text).hexdigest()
+        if found != expected:
+            raise ModelError(f"{folder / name}: its checksum is not that of {MANIFEST}. Export the model again")
+        strange += [name] if found not in trust and text.strip() else []
+        sources[str(module["module"])] = text.decode("utf-8")
+    if strange:
+        raise ModelError(
+            f"{folder}: runs code of its own where it predicts ({_listed(strange)}), which is not that of a search "
+            f"here. Read it, and if you trust it, name your copy: {' '.join(f'--trust {name}' for name in strange)}"
+        )
+    return _Code(sources, [str(module["module"]) for module in modules if module.get("package")])
+
+
+@contextmanager
+def _running(code: _Code | None) -> Iterator[dict[str, Any] | None]:
+    """What the user's modules define, by name. Others of their names are back in place afterwards."""
+    if code is None:
+        yield None
+        return
+    before = {name: sys.modules.pop(name) for name in code.names if name in sys.modules}
+    sys.meta_path.insert(0, code)
+    try:
+        yield {name: each for module in code.names for name, each in _defined(module)}
+    finally:
+        sys.meta_path.remove(code)
+        for name in code.names:
+            sys.modules.pop(name, None)
+        sys.modules.update(before)
+
+
+def _defined(name: str) -> Iterator[tuple[str, Any]]:
+    try:
+        module = importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        raise ModelError(f"its code cannot run here: {name}: {type(error).__name__}: {error}") from error
+    for word, each in vars(module).items():
+        if callable(each) and getattr(each, "__module__", None) == name:
+            yield word, each
+
+
+def _check_archive(path: Path, modules: Collection[str] = (), compiled: bool = False) -> None:
     """Raises ModelError unless the file is a Keras archive of stock layers, of a sound size, that reads no other file.
 
-    A checksum says that a file is whole, not whose it is: both may come from elsewhere.
+    What is defined in `modules` is allowed too, and where that is so the `compiled` code of a Lambda layer may be. A
+    checksum says that a file is whole, not whose it is: both may come from elsewhere.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-            strange = sorted({member.filename for member in members} - _MEMBERS)
-            if strange:
-                raise ModelError(f"{path}: refused, it holds '{strange[0]}', which no model of this kind has")
+            others = sorted({member.filename for member in members} - _MEMBERS)
+            if others:
+                raise ModelError(f"{path}: refused, it holds '{others[0]}', which no model of this kind has")
             if sum(member.file_size for member in members) > _MOST_BYTES:
                 raise ModelError(f"{path}: refused, it unpacks to more than {_MOST_BYTES >> 30} GiB")
             config = json.loads(archive.read("config.json"))
@@ -193,25 +306,39 @@ def _check_archive(path: Path) -> None:
         if isinstance(error, ModelError):
             raise
         raise ModelError(f"{path}: not a Keras archive ({error})") from None
-    for part in _parts(config):
-        name, module = part["class_name"], part.get("module")
-        allowed = name in _VALUES or (module in _MODULES and name not in _REFUSED)
-        if not allowed or part.get("registered_name") not in (None, name):
-            raise ModelError(f"{path}: refused, '{module}.{name}' is not a stock layer of Keras")
-        if name == "StringLookup" and not isinstance(part["config"].get("vocabulary"), list):
-            raise ModelError(f"{path}: refused, a StringLookup of it would read its words from another file")
+    for part in parts(config):
+        if problem := strange(part, modules, compiled):
+            raise ModelError(f"{path}: refused, {problem}")
 
 
-def _parts(config: Any) -> Iterator[dict[str, Any]]:
+def strange(part: Mapping[str, Any], modules: Collection[str] = (), compiled: bool = False) -> str | None:
+    """What is wrong with a part of a configuration that is neither Keras' own nor defined in those modules."""
+    name, module = part["class_name"], part.get("module")
+    if name == "__lambda__":
+        allowed = bool(modules) and compiled
+        return None if allowed else "a Lambda layer of it holds compiled code; a function with a name could be read"
+    if name in _VALUES:
+        return None
+    own = module in modules and module not in _MODULES
+    calls = name == "Lambda" and bool(modules) and module in _MODULES
+    stock = module in _MODULES and name not in _CALLERS and part.get("registered_name") in (None, name)
+    if name in _PROGRAMS or not (own or calls or stock):
+        return f"'{module}.{name}' is not a stock layer of Keras"
+    if name in _LOOKUPS and not isinstance(part["config"].get("vocabulary"), list):
+        return f"a {name} of it would read its words from another file"
+    return None
+
+
+def parts(config: Any) -> Iterator[dict[str, Any]]:
     """Everything in the configuration that names a class."""
     if isinstance(config, dict):
         if "class_name" in config:
             yield config
         for value in config.values():
-            yield from _parts(value)
+            yield from parts(value)
     elif isinstance(config, list):
         for value in config:
-            yield from _parts(value)
+            yield from parts(value)
 
 
 def _renamed(rows: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

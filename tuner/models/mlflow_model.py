@@ -27,7 +27,7 @@ class Served(PythonModel):  # type: ignore[misc]
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
-        self._champion = module.Champion(folder)
+        self._champion = module.recorded(folder)
 
     # MLflow fills arguments of just these names, warns where the rows have no type, and reads a schema into most types.
     def predict(self, context, model_input: pd.DataFrame, params=None):  # type: ignore[no-untyped-def]

@@ -30,7 +30,8 @@ def save(folder: Path, champion: Path, example: Sequence[Mapping[str, Any]], cod
     """Makes `folder` an MLflow model of the champion, all at once, in place of what was there.
 
     `champion` holds `model.keras` and `manifest.json` (task, classes, columns, rename). `example` is some raw rows,
-    with None for a missing cell. `code` defines `Champion(folder).predict(frame)`, and imports nothing of ours.
+    with None for a missing cell. `code` defines `recorded(folder)`, whose answer has `predict(frame)`, and imports
+    nothing of ours.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -46,7 +47,7 @@ def save(folder: Path, champion: Path, example: Sequence[Mapping[str, Any]], cod
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:
         files = Path(place) / "champion"
         files.mkdir()
-        for name in _FILES:
+        for name in (*_FILES, *(each["file"] for each in manifest.get("code", ()))):
             shutil.copy2(champion / name, files)
         shutil.copy2(code, files / "champion.py")
         made = Path(place) / "model"
@@ -60,7 +61,7 @@ def save(folder: Path, champion: Path, example: Sequence[Mapping[str, Any]], cod
                 [[_cell(row[name]) for name in names] for row in example], columns=names, dtype=object
             ),
             # Given, so that it does not load the model in another process to find out: 13 s.
-            pip_requirements=_requirements(),
+            pip_requirements=_requirements(manifest),
             metadata={"task": manifest["task"], "columns": manifest["columns"]},
         )
         shutil.rmtree(folder, ignore_errors=True)
@@ -95,10 +96,11 @@ def _cell(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _requirements() -> list[str]:
-    """What predicts, at the versions that the champion was scored with."""
+def _requirements(manifest: Mapping[str, Any]) -> list[str]:
+    """What predicts, at the versions that the champion was scored with. A user's own code may import KerasTuner."""
     backend = next((name for name in _TENSORFLOWS if _installed(name)), "tensorflow")
-    found = {name: _installed(name) for name in ("mlflow", "keras", backend, "numpy", "pandas")}
+    own = ("keras-tuner",) if manifest.get("code") else ()
+    found = {name: _installed(name) for name in ("mlflow", "keras", backend, "numpy", "pandas", *own)}
     return [f"{name}=={at}" if at else name for name, at in found.items()]
 
 

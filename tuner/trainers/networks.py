@@ -22,7 +22,8 @@ def split_of(work: Work) -> Split:
 
 
 def build(work: Work, trial: Trial, split: Split) -> keras.Model:
-    """The trial's network, from (rows, features) to what its task's predictions are, with its initial weights.
+    """The trial's network, from (rows, features) to what its task's predictions are, with its initial weights; to be
+    looked at, not to be trained.
 
     Imports TensorFlow. Raises what a user's own code raises, and TrialFailed.
     """
@@ -32,4 +33,7 @@ def build(work: Work, trial: Trial, split: Split) -> keras.Model:
         return plain.build(trial, split)
     from tuner.trainers import own
 
-    return own.build(work, trial, split).network
+    made = own.build(work, trial, split)
+    # Else its optimizer, its losses and its metrics would be written with it wherever it is saved.
+    made.model.compiled, made.model.optimizer = False, None
+    return made.network

@@ -16,15 +16,17 @@ import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tuner import quiet
 from tuner.data.split import Split
-from tuner.errors import TrialFailed, TunerError, listing
+from tuner.errors import ExportError, TrialFailed, TunerError, listing
 from tuner.metrics import METRICS, Array
 from tuner.model_file import ModelFile
+from tuner.models.champion import Champion, ModelError, sums_of
 from tuner.trainers import plain, readings, weights
 from tuner.trainers.course import Course, Kept
 from tuner.trainers.networks import split_of
@@ -35,9 +37,11 @@ with quiet.stderr():
     import keras
     import keras_tuner
 
-    from tuner.models import own
+    from tuner.models import own, own_code
     from tuner.models.own_network import Wrapped, wrapped
 
+# How far a model that was loaded may be from the one that was written: it may add up in another order.
+_LOADED = 1e-3
 _CLASH = re.compile(r"got multiple values for (?:keyword )?argument '(\w+)'")
 
 
@@ -124,6 +128,7 @@ def build(work: Work, trial: Trial, split: Split) -> Made:
         split.task,
         len(split.classes) if split.classes else 1,
     )
+    own_code.check(model, work.model)
     return Made(found.model, found.network, found.inputs, found.meaning, hypermodel, hp)
 
 
@@ -195,6 +200,23 @@ def _go_on(made: Wrapped, work: Work, trial: Trial) -> None:
         there = made.network.get_weights()
         weights.take_over(there, trial, begin)
         made.network.set_weights(there)
+
+
+def check_loaded(folder: Path, network: keras.Model, split: Split, trial: Trial) -> None:
+    """Holds a model with code of the user's, as it was written, to what it gave before that. Raises ExportError."""
+    import pandas as pd
+
+    rows = pd.DataFrame(list(split.example), dtype=object)
+    try:
+        found = Champion(folder, sums_of(folder)).predict(rows).select_dtypes("number").to_numpy()[:, -1]
+    except ModelError as error:
+        raise ExportError(f"trial {trial.number}: {error}") from None
+    expected = plain.predict(network, split.x_train[: len(rows)], split).reshape(len(rows), -1)[:, -1]
+    if not np.allclose(found, expected, rtol=_LOADED, atol=_LOADED):
+        raise ExportError(
+            f"trial {trial.number}: loaded again, its model gives up to {abs(found - expected).max():.1e} else; does "
+            "the get_config of a layer leave out what its __init__ takes?"
+        )
 
 
 class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from math import prod
 
 import numpy as np
@@ -87,7 +88,7 @@ def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None
         read = dict(logs or {})
         second = read["mae" if split.task is Task.REGRESSION else "accuracy"]
         now = readings.train(split, float(read["plain_loss"]), float(second))
-        outputs = _in_parts(split.x_validation, rows_at_once(model), model.predict_on_batch)
+        outputs = in_parts(split.x_validation, rows_at_once(model), model.predict_on_batch)
         now |= readings.validation(split, outputs, work.objective.metrics)
         told = course.takes(now, all(np.isfinite(each).all() for each in there), lambda: Kept(there))
         if told is not None:
@@ -144,16 +145,27 @@ def predict(model: keras.Model, x: Array, split: Split) -> Array:
 
 def outputs(model: keras.Model, x: Array) -> Array:
     """What the network gives for transformed rows, (rows, outputs). Nothing is traced, which for one look is faster."""
-    return _in_parts(x, rows_at_once(model), lambda rows: np.asarray(model(rows, training=False)))
+    return in_parts(x, rows_at_once(model), lambda rows: np.asarray(model(rows, training=False)))
 
 
 def rows_at_once(model: keras.Model) -> int:
     """How many rows go through a network in one prediction: blocks of convolution make thousands of cells of each."""
-    cells = max(int(prod(layer.output.shape[1:])) for layer in model.layers)
-    return max(1, min(_ROWS, _CELLS // cells))
+    return max(1, min(_ROWS, _CELLS // max(_cells(model), 1)))
 
 
-def _in_parts(x: Array, rows: int, of: Callable[[Array], Array]) -> Array:
+def _cells(model: keras.Model) -> int:
+    """The cells that a row has in the largest layer of the network, models inside it looked into."""
+    most = 0
+    for layer in model.layers:
+        with suppress(AttributeError, ValueError):  # one that was never called by itself, or more than once
+            most = max(most, *(prod(filter(None, each.shape[1:])) for each in keras.tree.flatten(layer.output)))
+        if isinstance(layer, keras.Model):
+            most = max(most, _cells(layer))
+    return most
+
+
+def in_parts(x: Array, rows: int, of: Callable[[Array], Array]) -> Array:
+    """What `of` gives for all rows, so many at a time."""
     found: Array = np.concatenate([of(np.asarray(x[i : i + rows])) for i in range(0, len(x), rows)])
     return found
 
