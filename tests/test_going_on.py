@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from tests.contracts.tracker import OPENING
 from tests.trainers import jobs
 from tuner import opening, packaging, replay
 from tuner.errors import ExportError
 from tuner.home import Home
 from tuner.ledger import Ledger, own
+from tuner.page import gathered, trials
+from tuner.report import _leaderboard, load_search, search_json
 from tuner.study import from_document
+from tuner.trackers import words
 from tuner.trainers import processes
 from tuner.trainers.pool import PoolTrainer
 from tuner.trainers.work import Work
@@ -69,6 +76,25 @@ def test_the_model_is_that_of_its_best_epoch(searched: Searched, tmp_path: Path)
     assert json.loads((folder / packaging.MANIFEST).read_text())["best_epoch"] == later.best_epoch
     looked = processes.call(jobs.look, searched.work, later)
     assert looked.metrics["loss"] == pytest.approx(later.score, rel=1e-5)
+
+
+def test_whoever_looks_is_told_where_it_came_from(searched: Searched) -> None:
+    shown, later = load_search(searched.home, "wine"), searched.results[1]
+    of = {trial["number"]: trial for trial in search_json(shown)["trials"]}
+    assert (of[1]["parent"], of[1]["first_epoch"], of[1]["epochs"]) == (0, 4, 3)
+    assert "parent" not in of[0]
+    board = gathered._board(shown, 5)
+    lines = {line.cells[1].text: dict(zip(board.columns, line.cells, strict=True)) for line in board.lines}
+    assert (lines["1"]["epoch"].text, lines["1"]["from"].text) == (f"{later.best_epoch}/6", "0")
+    assert lines["0"]["from"].text == ""
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(_leaderboard(shown, shown.ranked))
+    assert re.search(rf"{later.best_epoch}/6 +0 +{later.seconds:.1f}", console.export_text())
+    assert trials.curves(shown, later).title == "Trial 1, on from trial 0"
+    tags = words.trial_tags(OPENING, later, "run")
+    assert (tags["tuner.parent"], tags["tuner.first_epoch"]) == ("0", "4")
+    history = json.loads(words.trial_history(later))
+    assert (history["parent"], history["first_epoch"], history["epochs"][0]["epoch"]) == (0, 4, 4)
 
 
 def test_it_is_replayed_after_those_that_it_goes_on_from(searched: Searched, tmp_path: Path) -> None:

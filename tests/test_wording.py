@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -140,6 +141,17 @@ def test_one_epoch_is_one_epoch() -> None:
     assert wording.result(told(1, State.PRUNED)) == (
         "trial 7 pruned after 1 epoch, its best was 0.7500 (1.2 s) · layers 1 · units 8"
     )
+
+
+@pytest.mark.parametrize(
+    ("epochs", "parent", "trained"),
+    [(3, 2, "epochs 4 to 6, on from trial 2"), (1, 2, "epoch 4, on from trial 2"), (2, None, "epochs 4 to 5")],
+)
+def test_one_that_went_on_from_another_counts_the_epochs_of_that(epochs: int, parent: int | None, trained: str) -> None:
+    made = told(epochs)
+    later = replace(made, trial=replace(made.trial, first_epoch=4, parent=parent), best_epoch=4)
+    assert wording.result(later, {"layers", "units"}) == f"trial 7 complete 0.7500 ({trained}, 1.2 s)"
+    assert wording.epoch(later) == f"4/{3 + epochs}"
 
 
 def test_a_failed_trial_says_of_what() -> None:

@@ -209,7 +209,7 @@ class Screen(Watch):
             table.add_row(
                 str(result.trial.number),
                 result.state.value,
-                str(len(result.history)),
+                str(result.last_epoch),
                 wording.score(result.score),
                 f"{result.seconds:.1f}",
                 self.tally.values(result.trial),

@@ -200,6 +200,9 @@ def _leaderboard(shown: Shown, ranked: list[Result]) -> Table:
     if fresh:
         table.add_column("fresh seeds", justify="right")
     table.add_column("epoch", justify="right")
+    going_on = any(result.trial.parent is not None for result in ranked)
+    if going_on:
+        table.add_column("from", justify="right")
     table.add_column("seconds", justify="right")
     table.add_column("values", overflow="fold", ratio=1)
     names = [aim.metric for aim in shown.objective.aims]
@@ -210,7 +213,8 @@ def _leaderboard(shown: Shown, ranked: list[Result]) -> Table:
             str(result.trial.number),
             *(wording.objective(*each) for each in zip(names, (result.score, *result.further), strict=True)),
             *([wording.score(fresh[result.trial.number]) if result.trial.number in fresh else ""] if fresh else []),
-            f"{result.best_epoch}/{len(result.history)}",
+            wording.epoch(result),
+            *(["" if result.trial.parent is None else str(result.trial.parent)] if going_on else []),
             f"{result.seconds:.1f}",
             escape(wording.values(result.trial.values)),
             style="bold green" if champion else None,
@@ -330,6 +334,7 @@ def search_json(shown: Shown) -> dict[str, Any]:
                 ],
                 "best_epoch": result.best_epoch,
                 "epochs": len(result.history),
+                **_going_on(result),
                 "seconds": round(result.seconds, 3),
                 "seed": None if result.imported else result.trial.seed,
                 **({"imported": dict(result.program)} if result.imported else {}),
@@ -340,6 +345,12 @@ def search_json(shown: Shown) -> dict[str, Any]:
             for result in (*ranked, *others)
         ],
     }
+
+
+def _going_on(result: Result) -> dict[str, int]:
+    """Whose weights a trial went on from, and with which epoch; nothing where it began with weights of its own."""
+    trial = result.trial
+    return {} if trial.parent is None else {"parent": trial.parent, "first_epoch": trial.first_epoch}
 
 
 def _further(shown: Shown) -> dict[str, Any]:

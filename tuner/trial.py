@@ -108,6 +108,11 @@ class Result:
     further: tuple[float, ...] = ()
 
     @property
+    def last_epoch(self) -> int:
+        """The last one that was trained; the one before its first where none was."""
+        return self.trial.first_epoch + len(self.history) - 1
+
+    @property
     def imported(self) -> bool:
         """Whether it was trained elsewhere, by another program: on other rows, with no weights, and never a champion.
 

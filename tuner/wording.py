@@ -109,12 +109,28 @@ def result(told: Result, without: Collection[str] = ()) -> str:
     """A finished trial on a line, with its values but those of the parameters in `without`."""
     if told.state is State.FAILED:
         return f"trial {told.trial.number} failed: {last_line(told.error or 'no reason known')}"
-    epochs, seconds = count(len(told.history), "epoch"), f"{told.seconds:.1f} s"
+    epochs, seconds = trained(told), f"{told.seconds:.1f} s"
     line = f"trial {told.trial.number} {told.state.value} {score(told.score)} ({epochs}, {seconds})"
     if told.state is State.PRUNED:
         # It was judged by its last epoch, and its best one may be better than that of trials that went on.
         line = f"trial {told.trial.number} pruned after {epochs}, its best was {score(told.score)} ({seconds})"
     return " · ".join(filter(None, [line, values(told.trial.values, without)]))
+
+
+def trained(told: Result) -> str:
+    """`3 epochs`, or `epochs 4 to 6, on from trial 2`."""
+    trial = told.trial
+    if trial.first_epoch == 1 or not told.history:
+        return count(len(told.history), "epoch")
+    span = (
+        f"epoch {trial.first_epoch}" if len(told.history) == 1 else f"epochs {trial.first_epoch} to {told.last_epoch}"
+    )
+    return span if trial.parent is None else f"{span}, on from trial {trial.parent}"
+
+
+def epoch(told: Result) -> str:
+    """The epoch that counts, and the last one that was trained: `5/6`."""
+    return f"{told.best_epoch}/{told.last_epoch}"
 
 
 def last_line(error: str) -> str:

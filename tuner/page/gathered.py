@@ -228,12 +228,13 @@ def _board(shown: Shown, top: int) -> Board:
     names = trials.varied(shown, ())
     columns = ["place", "trial", *(aim.metric for aim in shown.objective.aims)]
     columns += ["fresh seeds"] if fresh else []
+    columns += ["epoch", "from"] if _goes_on(shown) else ["epoch"]
     lines = []
     for place, result in enumerate(ranked[:top], start=1):
         number = result.trial.number
         mark = "champion" if number == shown.champion else "front" if number in front else ""
         lines.append(Line(tuple(_cells(shown, place, result, names, fresh)), mark))
-    return Board((*columns, "epoch", "seconds", *names), tuple(lines), max(len(ranked) - top, 0))
+    return Board((*columns, "seconds", *names), tuple(lines), max(len(ranked) - top, 0))
 
 
 def _cells(
@@ -246,11 +247,18 @@ def _cells(
         yield Cell(wording.objective(aim.metric, each), 0.0 if each is None else each)
     if fresh:
         yield Cell(wording.score(fresh[number]), fresh[number]) if number in fresh else Cell("", "")
-    yield Cell(f"{result.best_epoch}/{len(result.history)}", result.best_epoch or 0)
+    yield Cell(wording.epoch(result), result.best_epoch or 0)
+    if _goes_on(shown):
+        yield Cell("", -1) if result.trial.parent is None else Cell(str(result.trial.parent), result.trial.parent)
     yield Cell(f"{result.seconds:.1f}", result.seconds)
     shared, layered = wording.by_layer(result.trial.values)
     for name in names:
         yield _cell([shared[name]] if name in shared else layered.get(name, []))
+
+
+def _goes_on(shown: Shown) -> bool:
+    """Whether trials go on from the weights of others."""
+    return any(result.trial.parent is not None for result in shown.results)
 
 
 def _cell(own: Sequence[Value]) -> Cell:
@@ -271,5 +279,5 @@ def _marks(shown: Shown) -> Iterator[tuple[str, str]]:
 def _failure(result: Result) -> tuple[int, str, str, str]:
     why = record.without_folders(wording.last_line(result.error)) if result.error else ""
     if not why and result.state is State.DIVERGED:
-        why = f"loss or weights were no numbers any more after {wording.count(len(result.history), 'epoch')}"
+        why = f"loss or weights were no numbers any more after {wording.count(result.last_epoch, 'epoch')}"
     return result.trial.number, result.state.value, why, wording.values(result.trial.values)

@@ -316,6 +316,7 @@ def curves(shown: Shown, result: Result) -> Figure:
         both = [[metrics.get(key, math.nan) for metrics in result.history] for key in (name, f"val_{name}")]
         _curve(drawing, result, name, epochs, both, place * height, "epoch" if place == len(names) - 1 else "")
     title = f"Trial {result.trial.number}{' (champion)' if result.trial.number == shown.champion else ''}"
+    title += f", on from trial {result.trial.parent}" if result.trial.parent is not None else ""
     return Figure(drawing, f"{shown.objective.metric} {wording.score(result.score)}", title=title)
 
 

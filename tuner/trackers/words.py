@@ -64,7 +64,7 @@ def trial_tags(opening: Opening, result: Result, parent: str) -> dict[str, str]:
         STATE: result.state.value,
     }
     if result.trial.parent is not None:
-        tags["tuner.parent"] = result.trial.parent
+        tags |= {"tuner.parent": result.trial.parent, "tuner.first_epoch": result.trial.first_epoch}
     if result.error is not None:
         tags["tuner.error"] = (result.error.strip().splitlines() or [""])[-1]
     return written_tags({**tags, **{f"tuner.program.{name}": value for name, value in result.program.items()}})
@@ -98,6 +98,7 @@ def trial_history(result: Result) -> str:
             "state": result.state.value,
             "values": trial.values,
             "seed": None if result.imported else trial.seed,
+            **({"parent": trial.parent, "first_epoch": trial.first_epoch} if trial.parent is not None else {}),
             "score": result.score,
             "best_epoch": result.best_epoch,
             **({"further": list(result.further)} if result.further else {}),
