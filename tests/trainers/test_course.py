@@ -181,6 +181,9 @@ def test_weights_are_whole_or_not_loaded(tmp_path: Path) -> None:
             assert all(np.array_equal(*pair) for pair in zip(own, written, strict=True)), at
     assert len(refused) > len(whole) / 4
     assert all(line.startswith("the weights of trial 7, which it goes on from, ") for line in refused)
+    path.write_bytes(whole)
+    with pytest.raises(TrialFailed, match=r"^the weights of trial 7, which it goes on from, are of another network$"):
+        weights.take_over([np.zeros((3, 4)), np.zeros(1)], later, written)
     path.write_bytes(whole[:-30])
     with pytest.raises(TrialFailed, match=r"cannot be read: trial-00007.weights.npz is damaged$"):
         weights.inherited(work, later)

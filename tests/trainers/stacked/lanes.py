@@ -42,6 +42,29 @@ def beside(folder: Path, plan: Plan, trial: Trial, neighbours: Sequence[Trial]) 
     return found[trial.number], [found[neighbour.number] for neighbour in neighbours]
 
 
+def gone_on(
+    folder: Path, plan: Plan, whole: Trial, first: int, others: Sequence[Trial]
+) -> tuple[Trained, dict[str, Trained]]:
+    """A trial, and one that goes on with its epoch `first` from what it was then: alone, beside others, and after them.
+
+    The others begin with weights of their own.
+    """
+    from tuner.trainers.stacked.engine import XlaEngine
+
+    split = Split.open(folder)
+    parent = replace(whole, last_epoch=first - 1)
+    begins = {parent.number: in_stacks(plan, split, [parent])[parent.number].weights}
+    later, used = replace(whole, number=777, first_epoch=first, parent=parent.number), XlaEngine(plan, split)
+    through(used, others)
+    found = {
+        "alone": in_stacks(plan, split, [later], begins),
+        "first": in_stacks(plan, split, [later, *others], begins),
+        "last": in_stacks(plan, split, [*others, later], begins),
+        "after": through(used, [later], begins),
+    }
+    return in_stacks(plan, split, [whole])[whole.number], {words: each[777] for words, each in found.items()}
+
+
 def kept(folder: Path, plan: Plan, trial: Trial, others: Sequence[Trial]) -> list[tuple[list[Array], list[Array]]]:
     """The weights after each epoch of a trial: as the stack gave them right then, looked at when all is over, and of
     one that ended there.

@@ -131,6 +131,21 @@ def test_the_weights_of_an_epoch_are_those_of_a_training_that_ends_there(
     assert not np.array_equal(found[0][0][0], found[1][0][0])
 
 
+def test_one_that_goes_on_is_in_any_lane_what_the_whole_would_have_been(
+    saved_split: Callable[[str], Path], plan: Plan
+) -> None:
+    """Bit by bit, where the optimizer has nothing to remember: with the rows, draws and rates of the true epochs."""
+    values: Values = {"layers": 3, "units_1": 16, "units_2": 5, "units_3": 9, "activation": "tanh", "batch_norm": True,
+                      "dropout": 0.3, "optimizer": "sgd", "learning_rate": 0.05, "schedule": "cosine",
+                      "epochs": 5}  # fmt: skip
+    whole = Trial(776, values, 11, last_epoch=5)
+    found, later = processes.call(lanes.gone_on, saved_split("wine"), plan, whole, 3, OTHERS[:7])
+    assert len(found.history) == 5
+    for words, each in later.items():
+        assert each.history == found.history[2:], words
+        assert all(np.array_equal(*pair) for pair in zip(each.weights, found.weights, strict=True)), words
+
+
 def test_a_refilled_lane_as_keras(saved_split: Callable[[str], Path], plan: Plan) -> None:
     """More trials than lanes, of different lengths, so that lanes are refilled while others train on."""
     length = cycle([1, 8, 2, 5, 3])
