@@ -86,15 +86,14 @@ class Rounds(FakeDriver):
         return replace(trial, parent=number - 1, first_epoch=number * 2, last_epoch=9) if 0 < number < 3 else trial
 
 
-def rounds(ledger: Ledger, driver: type[FakeDriver] = Rounds) -> Life:
+def rounds(ledger: Ledger, driver: type[FakeDriver] = Rounds, scores: Sequence[float] = (0.1, 0.2, 0.9, 0.8)) -> Life:
     """A search of two beginnings, the first of which goes on twice and is the best then."""
     life = Life(ledger)
     life.driver = driver
-    scores = {0: 0.1, 1: 0.2, 2: 0.9, 3: 0.8}
 
     def fate(trial: Trial) -> Result:
         made = life.scored(trial)
-        return replace(made, score=made.score and scores.get(trial.number, 0.3))
+        return replace(made, score=made.score and [*scores, 0.3][trial.number])
 
     life.trainer.fate = fate
     return life
@@ -112,16 +111,31 @@ def test_a_retake_of_one_that_goes_on_is_the_whole_of_its_training_anew(ledger: 
     life = rounds(ledger)
     _, verdict = life.type(trials=4)
     assert (verdict.champion, verdict.fresh) == (2, 0.9)
-    retakes = [trial for trial in life.trainer.trained if trial.retake]
-    assert sorted(keys(retakes)) == [(n, retake) for n in range(4) for retake in (1, 2)]
+    trained = keys([trial for trial in life.trainer.trained if trial.retake])
+    assert sorted(trained) == [(n, retake) for n in range(4) for retake in (1, 2)]
     for retake in (1, 2):
-        assert [number for number, own in keys(retakes) if own == retake and number < 3] == [0, 1, 2]
+        assert [number for number, own in trained if own == retake and number < 3] == [0, 1, 2]
     assert len({trial.seed for trial in life.trainer.trained}) == len(life.trainer.trained)
     # What the finalists came from is no finalist, and its files are not kept.
-    assert [(r.trial.number, r.trial.retake) for r in ledger.retakes(ledger.get("wine"))] == [
-        (2, 1), (2, 2), (3, 1), (3, 2)
-    ]  # fmt: skip
+    assert retakes(ledger) == [(2, 1), (2, 2), (3, 1), (3, 2)]
     assert files(life) == ["trial-00002.weights.npz", "trial-00003.weights.npz"]
+
+
+@pytest.mark.parametrize("scores", [(0.8, 0.7, 0.9, 0.5), (0.7, 0.9, 0.8, 0.5)])
+def test_those_that_went_on_from_one_another_have_one_place_among_the_finalists(
+    ledger: Ledger, scores: Sequence[float]
+) -> None:
+    life = rounds(ledger, scores=scores)
+    _, verdict = life.type(trials=4, finalists=2, keep_models=2)
+    champion = scores.index(0.9)
+    assert verdict.champion == champion
+    assert {number for number, _ in retakes(ledger)} == {champion, 3}
+    kept = [result.trial.number for result in life.orders[-1].kept]
+    assert kept == [champion, scores.index(0.8), 3]
+
+
+def retakes(ledger: Ledger) -> list[tuple[int, int]]:
+    return keys([result.trial for result in ledger.retakes(ledger.get("wine"))])
 
 
 def test_one_that_goes_on_and_is_trained_again_comes_after_those_that_it_goes_on_from(ledger: Ledger) -> None:

@@ -150,8 +150,9 @@ class Conclusion:
         return Verdict.from_json(known) if known and known["trials"] == len(self._own) else None
 
     def _decide(self, ranked: list[Result], ended: str) -> Verdict | None:
-        finalists = self.work.objective.front(self.record.results)[: self.study.search.finalists]
-        kept = ranked[: max(self.study.search.finalists, self.study.search.keep_models)]
+        finalists = self._finalists()
+        most = max(self.study.search.finalists, self.study.search.keep_models)
+        kept = [result for place, result in enumerate(ranked) if place < most or result in finalists]
         self._meet_again(finalists)
         kept = self._with_weights(kept)
         if self.stop():
@@ -161,6 +162,14 @@ class Conclusion:
         except packaging.Unfaithful as error:
             kept = self._by_plain(kept, error)
         return None if self.stop() else self._elect(finalists, kept, ended)
+
+    def _finalists(self) -> list[Result]:
+        """The best trials; of those that went on from one another, which are one training, the best one."""
+        trials = {result.trial.number: result.trial for result in self.record.results}
+        found: dict[int, Result] = {}
+        for result in self.work.objective.front(self.record.results):
+            found.setdefault(lineage.line(result.trial, trials.get)[0].number, result)
+        return list(found.values())[: self.study.search.finalists]
 
     def _elect(self, finalists: list[Result], kept: list[Result], ended: str) -> Verdict | None:
         """Names the champion among the finalists, packs the models, and scores it."""
