@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tests.contracts.tracker import OPENING
 from tests.trainers import jobs
-from tuner import opening, packaging, replay
+from tuner import deletion, opening, packaging, replay
 from tuner.errors import ExportError
 from tuner.home import Home
 from tuner.ledger import Ledger, own
@@ -124,6 +124,9 @@ def test_where_one_is_not_the_same_the_first_of_them_is_why(
 
 
 def test_without_those_that_it_goes_on_from_it_cannot_be_trained_again(searched: Searched) -> None:
+    said = deletion.plan(searched.home, "wine", 0).describe()
+    assert said.endswith("its MLflow run; what went on from it cannot be replayed then: trial 1")
+    assert deletion.plan(searched.home, "wine", 1).describe().endswith("its MLflow run")
     ledger = Ledger(searched.home)
     ledger.delete_trial(ledger.get("wine"), 0)
     ledger.close()

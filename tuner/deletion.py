@@ -29,10 +29,15 @@ class Deletion:
             champion = self.search.verdict is not None and self.search.verdict["champion"] == self.trial
             what = f"trial {self.trial} of {self.search.label}{', the champion' if champion else ''}"
             again = f"; `tuner search {self.search.label}` names the champion anew" if self.search.verdict else ""
-            return f"{what}: its line in the ledger, its files, its MLflow run{again}"
+            return f"{what}: its line in the ledger, its files, its MLflow run{again}{self._heirs()}"
         folder = self.home.search(self.search.label).relative_to(self.home.root)
         trials = wording.count(len(self.ledger.results(self.search)), "trial")
         return f"{self.search.label}: {trials} in the ledger, the files in {folder}, and its MLflow runs"
+
+    def _heirs(self) -> str:
+        """Which trials cannot be trained again without it."""
+        heirs = [r.trial.number for r in self.ledger.results(self.search) if r.trial.parent == self.trial]
+        return f"; what went on from it cannot be replayed then: trial {', '.join(map(str, heirs))}" if heirs else ""
 
     def carry_out(self) -> str:
         """Removes it, the record first and the ledger last, so that what is interrupted can be typed again.
