@@ -119,14 +119,15 @@ def _sum(path: Path) -> str:
         raise ExportError(f"--trust {path}: cannot be read ({error.strerror})") from None
 
 
-def _raw_rows(folder: Path, rows: Path) -> pd.DataFrame | NDArray[Any]:
+def _raw_rows(folder: Path, rows: Path) -> pd.DataFrame | NDArray[Any] | dict[str, NDArray[Any]]:
     """The rows as the manifest says that the columns are: a name stays one, even if it looks like a number."""
     from tuner.data import arrays, files
     from tuner.data.table import Kind
 
-    if rows.suffix.lower() == ".npz":
-        return arrays.read_rows(rows)
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    if rows.suffix.lower() == ".npz":
+        names = [column["name"] for column in manifest["columns"] if column["kind"] == "array"]
+        return arrays.read_named(rows, names) if len(names) > 1 else arrays.read_rows(rows, *names)
     rename = manifest.get("rename", {})
     columns = {column["name"]: column for column in manifest["columns"]}
     there = {

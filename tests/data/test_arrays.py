@@ -184,6 +184,8 @@ def test_rows_to_predict_need_no_target(tmp_path: Path) -> None:
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, X)
     np.testing.assert_array_equal(arrays.read_rows(save(tmp_path, images=X)), X)
+    np.testing.assert_array_equal(arrays.read_rows(save(tmp_path, images=X, x=X + 1), "images"), X)
+    np.testing.assert_array_equal(arrays.read_rows(save(tmp_path, images=X, x=X + 1), "input"), X + 1)
     with pytest.raises(DataError, match="expected the array x, got a, b"):
         arrays.read_rows(save(tmp_path, a=X, b=X))
     with pytest.raises(DataError, match=r"x has NaN, infinite or too large cells in 18 rows"):

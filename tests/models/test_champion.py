@@ -14,8 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tuner import export as exporting
 from tuner.data.fitting import fit
+from tuner.data.layout import placed
 from tuner.data.table import Kind, Rows, Table
+from tuner.errors import DataError
+from tuner.home import Home
 from tuner.metrics import Task
 from tuner.models import champion
 from tuner.models.champion import Champion, ModelError, RowsError
@@ -37,17 +41,19 @@ def frame(rows: int = 40) -> pd.DataFrame:
     )
 
 
-def write(folder: Path, task: Task, features=None, **more) -> tuple[Path, Table]:
+def write(folder: Path, task: Task, features=None, layout=(), **more) -> tuple[Path, Table]:
     """The folder of a model with random weights, and the table that it is for."""
     features = frame() if features is None else features
     rng = np.random.default_rng(12)
     classes = CLASSES[task]
     target = rng.integers(0, len(classes), len(features)) if classes else rng.normal(500, 80, len(features))
-    kinds = {"x": Kind.ARRAY}
+    kinds = {each.name: Kind.ARRAY for each in layout} or {"x": Kind.ARRAY}
     if isinstance(features, pd.DataFrame):
         kinds = dict.fromkeys(features, Kind.NUMERIC) | {"sex": Kind.TEXT, "ward": Kind.CODES}
     rows = Rows(features, target)
-    table = Table("t", "y", task, classes, kinds, {"age": (-1,)}, rows, None, "d", (), {}, {"age": ("?",)})
+    table = Table(
+        "t", "y", task, classes, kinds, {"age": (-1,)}, rows, None, "d", (), {}, {"age": ("?",)}, None, layout
+    )
     preprocessing, _ = fit(table, rows)
     width = len(preprocessing.feature_names)
     units, activation = {Task.BINARY: (1, "sigmoid"), Task.MULTICLASS: (3, "softmax"), Task.REGRESSION: (1, None)}[task]
@@ -129,6 +135,30 @@ def test_arrays_come_as_an_array_or_in_a_column(tmp_path):
     with pytest.raises(RowsError, match="column 'x': expected arrays of numbers"):
         model.predict(pd.DataFrame({"x": ["a"]}))
     assert len(model.predict(x[:0])) == 0
+
+
+def test_several_arrays_come_by_name(tmp_path):
+    rng = np.random.default_rng(1)
+    given = {"image": rng.normal(size=(30, 4, 2)), "words": rng.integers(0, 99, (30, 3)), "age": rng.normal(size=30)}
+    layout = tuple(placed([("image", (4, 2), "float64"), ("words", (3,), "int64"), ("age", (1,), "float64")]))
+    flat = np.hstack([array.reshape(30, -1) for array in given.values()]).astype(np.float32)
+    folder, table = write(tmp_path / "several", Task.MULTICLASS, flat, layout)
+    model, expected = Champion(folder), table.extra["expected"]
+    found = model.predict({"other": np.zeros(30), **dict(reversed(given.items()))})
+    np.testing.assert_allclose(found.filter(like="p(").to_numpy(), expected, atol=1e-6)
+    frame = pd.DataFrame({name: array.tolist() for name, array in given.items()}, index=range(5, 35))
+    np.testing.assert_allclose(model.predict(frame)["p(3)"], found["p(3)"])
+    np.savez(tmp_path / "rows.npz", **given, other=np.zeros(2))
+    np.testing.assert_allclose(
+        exporting.predict(Home(tmp_path), str(folder), tmp_path / "rows.npz")["p(3)"], found["p(3)"]
+    )
+    np.savez(tmp_path / "less.npz", image=given["image"], word=given["words"])
+    with pytest.raises(DataError, match=r"expected the arrays image, words, age, got image, word$"):
+        exporting.predict(Home(tmp_path), str(folder), tmp_path / "less.npz")
+    with pytest.raises(RowsError, match="expected arrays of as many rows, got 30 of image, 29 of words, 30 of age"):
+        model.predict({**given, "words": given["words"][1:]})
+    with pytest.raises(RowsError, match="expected the arrays image, words, age by name, got one array"):
+        model.predict(given["image"])
 
 
 def test_the_index_and_the_order_of_rows_are_kept_over_batches(model, monkeypatch):

@@ -44,21 +44,41 @@ def read(path: Path, where: str, more: Sequence[str] = ()) -> Mapping[str, Array
     return {name: _float32(array) if name in ("x", "x_test") else _flat(array) for name, array in arrays.items()}
 
 
-def read_rows(path: Path) -> Array:
-    """The array `x` alone, or the only one there is, as float32. Raises DataError as `read` does."""
+def read_rows(path: Path, name: str = "x") -> Array:
+    """The array of that name, or else x, or else the only one there is, as float32. Raises DataError as `read` does."""
     where = str(path)
     files.check(path, where)
     with _opened(path, where) as archive:
         members = _members(archive)
-        if "x" not in members and len(members) != 1:
-            raise DataError(f"{where}: expected the array x, got {listing(sorted(members)) or 'none'}")
-        name = "x" if "x" in members else next(iter(members))
-        _check_headers(archive, {name: members[name]}, where)
-        x = _array(archive, members[name])
-    problems = list(_x_problems(x, name, where))
+        chosen = next((each for each in (name, "x") if each in members), next(iter(members), ""))
+        if chosen not in (name, "x") and len(members) != 1:
+            raise DataError(f"{where}: expected the array {name}, got {listing(sorted(members)) or 'none'}")
+    return _rows(path, where, {chosen: name})[name]
+
+
+def read_named(path: Path, names: Sequence[str]) -> dict[str, Array]:
+    """The arrays of those names as float32. Raises DataError as `read` does."""
+    where = str(path)
+    files.check(path, where)
+    with _opened(path, where) as archive:
+        members = _members(archive)
+    if not set(names) <= set(members):
+        raise DataError(f"{where}: expected the arrays {listing(names)}, got {listing(sorted(members)) or 'none'}")
+    return _rows(path, where, {name: name for name in names})
+
+
+def _rows(path: Path, where: str, chosen: Mapping[str, str]) -> dict[str, Array]:
+    """The arrays in an archive that are `chosen`, under the names that they have there; a row may be one number."""
+    with _opened(path, where) as archive:
+        members = _members(archive)
+        _check_headers(archive, {kept: members[kept] for kept in chosen}, where)
+        arrays = {kept: _array(archive, members[kept]) for kept in chosen}
+    if len(chosen) > 1:
+        arrays = {kept: array[:, None] if array.ndim == 1 else array for kept, array in arrays.items()}
+    problems = [problem for kept, array in arrays.items() for problem in _x_problems(array, kept, where)]
     if problems:
         raise DataError(*problems)
-    return _float32(x)
+    return {name: _float32(arrays[kept]) for kept, name in chosen.items()}
 
 
 @contextmanager

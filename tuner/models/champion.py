@@ -107,17 +107,20 @@ class Champion:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelError(f"{self.folder / MODEL}: Keras cannot load it ({reason})") from None
 
-    def predict(self, rows: pd.DataFrame | Array) -> pd.DataFrame:
+    def predict(self, rows: pd.DataFrame | Array | Mapping[str, Array]) -> pd.DataFrame:
         """The prediction of every row, with the index of the rows.
 
         Classes: `label`, its `probability`, and `p(class)` of each class. Regression: `value`, in the target's units.
         Missing cells (None, NaN, "") are allowed, and columns that the model does not take. An array serves a model
-        of arrays. Raises RowsError where a column is missing, or a cell is not what its column holds.
+        of one array, and arrays by name one of several. Raises RowsError where a column is missing, or a cell is not
+        what its column holds.
         """
         import pandas as pd
 
         if isinstance(rows, np.ndarray):
             rows = self._framed(rows)
+        elif not isinstance(rows, pd.DataFrame):
+            rows = _by_name(rows)
         inputs = self._inputs(rows)
         output = np.concatenate([*self._batches(inputs, len(rows)), np.empty((0, self._width), np.float32)])
         if not self.classes:
@@ -169,7 +172,22 @@ class Champion:
             raise RowsError(
                 f"expected a table with the columns {_listed(c['name'] for c in self.columns)}, got an array"
             )
+        if len(self.columns) > 1:
+            raise RowsError(f"expected the arrays {_listed(c['name'] for c in self.columns)} by name, got one array")
         return pd.DataFrame({self.columns[0]["name"]: pd.Series(list(rows), dtype=object)})
+
+
+def _by_name(rows: Mapping[str, Array]) -> pd.DataFrame:
+    """Arrays by name as a table. Raises RowsError where they have not the same number of rows."""
+    import pandas as pd
+
+    arrays = {name: np.asarray(given) for name, given in rows.items()}
+    lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise RowsError(
+            f"expected arrays of as many rows, got {_listed(f'{n} of {name}' for name, n in lengths.items())}"
+        )
+    return pd.DataFrame({name: pd.Series(list(array), dtype=object) for name, array in arrays.items()})
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -429,6 +447,8 @@ def _arrays(cells: pd.Series[Any], column: Mapping[str, Any]) -> Array:
         arrays = [np.asarray(cell, dtype=np.float32) for cell in cells]
     except (TypeError, ValueError):
         raise RowsError(f": expected arrays of numbers of shape {list(shape)}") from None
+    if shape == (1,):  # one number in a row needs no brackets
+        arrays = [array.reshape(1) if not array.ndim else array for array in arrays]
     for row, array in enumerate(arrays, start=1):
         if array.shape != shape:
             raise RowsError(f", row {row}: expected an array of shape {list(shape)}, got {list(array.shape)}")
