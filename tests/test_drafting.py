@@ -278,6 +278,7 @@ def test_arrays_and_parquet(drafted: Drafted, tmp_path: Path) -> None:
         (None, {}, "rows.csv: no such file"),
         (None, {"source": "rows.xlsx"}, r"^--data: expected a file ending in .csv, .parquet, .npz, got 'rows.xlsx'"),
         (None, {"source": "openml:diabetes"}, "^--data: expected openml:NAME@VERSION"),
+        (None, {"source": "my.py:load"}, '^--data: expected rows to look at, got a function, .* data = "my.py:load"$'),
         ("row_id,y\n" + "".join(f"{n},{n % 3}\n" for n in range(12)), {},
          r"no column is left to predict 'y' from. Left out: row_id \(numbers the rows\)$"),
     ],

@@ -79,6 +79,11 @@ def infer(source: str, home: Home, target: str | None = None, task: str | None =
     """
     given: dict[str, Any] = {"source": source, **({"task": task} if task else {})}
     data = _study(given).data
+    if data.function is not None:
+        raise StudyError(
+            f"--data: expected rows to look at, got a function, {source}. Write the study yourself; its first line is "
+            f"data = {toml.text(source)}"
+        )
     if images.has(source) or source.lower().endswith(".npz"):
         return _of_arrays(given, home, target)
     where = source if data.is_file else data.source

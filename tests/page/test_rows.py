@@ -13,13 +13,15 @@ import pytest
 from tests.page import made
 from tests.page.conftest import Written
 from tests.page.elements import Elements
-from tuner.data import sources
+from tuner.data import returned, sources
+from tuner.data.calling import Source
 from tuner.errors import DataError
 from tuner.home import Home
 from tuner.ledger import Ledger
 from tuner.packaging import PREDICTIONS, folder_of
 from tuner.page import rows, writing
 from tuner.report import load_search
+from tuner.trainers import loading
 
 
 def test_the_mistakes_are_those_of_the_stored_predictions(homes: Callable[[str], Home], page: Written) -> None:
@@ -64,6 +66,21 @@ def test_a_row_of_a_source_without_lines_is_counted_and_the_page_says_so(tmp_pat
     assert sorted(mistake.place for mistake in part.mistakes) == made.wrong_rows(home, "validation", first=1)
     assert part.unit == "row"
     assert part.remarks == ("Rows are counted from 1, without a header and without empty ones.",)
+
+
+def test_a_page_runs_no_function_that_gave_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Path] = []
+
+    def load(source: Source, folder: Path, stop: object) -> returned.Returned:
+        calls.append(folder)
+        x = np.random.default_rng(0).normal(size=(80, 3))
+        return returned.write(((x, np.arange(80) % 2), (x, np.arange(80) % 2)), folder, source.shown)
+
+    monkeypatch.setattr(loading, "load", load)
+    home = made.search(tmp_path / "home", lambda folder: "[data]\nsource = 'mine.py:load'\n", 2)
+    ((part,), _) = rows.parts(load_search(home, "made"), home, ("validation",))
+    assert sorted(mistake.place for mistake in part.mistakes) == made.wrong_rows(home, "validation", first=1)
+    assert (part.remarks, len(calls)) == (("Rows are counted from 1.",), 1)
 
 
 def test_without_stored_predictions_or_arrays_the_page_says_why(tmp_path: Path) -> None:

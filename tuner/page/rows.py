@@ -153,6 +153,8 @@ class _Source:
             drawn = zip(part.mistakes, pictures.addresses(images), strict=True)
             mistakes = tuple(replace(each, image=image) for each, image in drawn)
             return replace(part, mistakes=mistakes, remarks=("Rows are counted from 1.",))
+        if self._shown.study.data.function is not None:  # arrays have no cells to show, and code is not run for a page
+            return replace(part, remarks=("Rows are counted from 1.",))
         try:
             found = self._rows(part.name)
         except DataError as error:
