@@ -18,9 +18,9 @@ from tuner.study import Study, from_document
 OWN, OTHER = "sklearn:wine", "/rows/of mine.csv"
 
 
-def study(source: str = OWN, epochs: int = 2, **settings: Any) -> Study:
+def study(source: str = OWN, epochs: int = 2, metric: str = "val_accuracy", **settings: Any) -> Study:
     document = {"data": {"source": source}, "space": {"layers": 1}, "training": {"epochs": epochs}, "search": settings}
-    return from_document("wine", document)
+    return from_document("wine", {**document, "objective": {"metric": metric}})
 
 
 def rows(study: Study) -> Any:
@@ -75,9 +75,17 @@ BESIDE = "or begin another search beside it: tuner search wine"
         ),
         (
             study(epochs=3),
+            study(),
+            (
+                "--epochs is 2 here, and wine@1 began with --epochs 3",
+                f"go on with: tuner search wine@1 --epochs 3, {BESIDE} --epochs 2 --fresh",
+            ),
+        ),
+        (
+            study(metric="val_f1"),
             study(seed=3),
             (
-                "training.epochs has changed from 3 to 2, since wine@1 began",
+                "objective.metric has changed from val_f1 to val_accuracy, since wine@1 began",
                 "--seed is 3 here, and wine@1 began with --seed 0",
                 f"nothing was changed; put it back as it was, {BESIDE} --seed 3 --fresh",
             ),
@@ -99,7 +107,7 @@ BESIDE = "or begin another search beside it: tuner search wine"
             ),
         ),
     ],
-    ids=["left out", "given", "not an option", "other rows", "without its rows"],
+    ids=["left out", "given", "of training", "not an option", "other rows", "without its rows"],
 )
 def test_what_differs_is_said_of_the_option_and_what_to_type_has_it(
     ledger: Ledger, before: Study, now: Study, lines: tuple[str, ...]

@@ -6,6 +6,7 @@ The file is code. It runs in the processes that train, and nowhere else; here it
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,11 @@ def read(given: str, folder: Path) -> ModelFile:
     if not path.lower().endswith(".py") or not name.isidentifier():
         raise StudyError(f"model: expected {_FORM}, got '{given}'")
     return _of((folder / path).absolute(), name, path)
+
+
+def study_name(file: ModelFile) -> str:
+    """What the study of a model alone is called: as its file, without what no study's name has."""
+    return re.sub(r"[^a-z0-9._-]|\.\.", "-", file.path.stem.lower())[:64]
 
 
 def parse(given: object) -> ModelFile | None:

@@ -11,11 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from tuner import sizing
+from tuner import discovering, model_file, sizing
 from tuner.errors import DataError, StudyError
-from tuner.home import Home, find
+from tuner.home import Home, find, names
 from tuner.ledger import Ledger, Owned, Search
-from tuner.study import Study, from_document, load, with_options
+from tuner.study import Study, as_now, from_document, load, of_model, with_options
 from tuner.trackers import Opening, Tracker
 from tuner.trainers import Stop
 from tuner.trainers.stacked import plan
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from tuner.data.table import Table
 
 # The settings that an option of the command replaces.
-_OPTIONS = ("search.seed", "search.sampler", "search.pruner", "search.trainer", "search.deterministic")
+_OPTIONS = (
+    "search.seed", "search.sampler", "search.pruner", "search.trainer", "search.deterministic", "training.epochs",
+    "training.batch_size",
+)  # fmt: skip
 # Stands for the rows among the settings that differ.
 _ROWS = "rows"
 
@@ -40,18 +43,45 @@ _WORTH_A_LINE = 20
 
 
 def study(name: str, number: int | None, home: Home, options: Mapping[str, Mapping[str, Any]]) -> Study:
-    """The study of that name or path, with the options of a command.
+    """The study of that name or path, or of a model as `mymodel.py:build_model`, with the options of a command.
 
     One that was searched, and whose file is not among the studies, is as its search has it. Raises StudyError.
     """
+    if model_file.is_one(name):
+        return _of_model(name, number, home, options)
     try:
         path = find(name, home)
     except StudyError:
         found = searched(name, number, home)
         if found is None:
             raise
-        return from_document(name, with_options(found.document, options))
-    return load(path, options)
+        return as_now(from_document(name, with_options(found.document, options)))
+    loaded = load(path, options)
+    if not loaded.undiscovered:
+        return loaded
+    return discovering.known(loaded, _document(searched(loaded.name, number, home)))
+
+
+def _of_model(given: str, number: int | None, home: Home, options: Mapping[str, Mapping[str, Any]]) -> Study:
+    """The study of a model, on the rows of the command, or else on those that it was searched on before."""
+    file = model_file.read(given, home.root)
+    name = model_file.study_name(file)
+    if (path := names(home).get(name)) is not None:
+        raise StudyError(
+            f"{given}: {path.name} is a study of that name. Give the file another, or write "
+            f'model = "{given}" into a study'
+        )
+    before = _document(searched(name, number, home))
+    if "source" in options.get("data", {}):
+        return discovering.known(of_model(given, options), before)
+    if before is None:
+        raise StudyError(f"{given}: expected rows to train on, as --data rows.csv --target y")
+    now = {**with_options(before, options), "model": file.to_json(), "space": []}
+    return discovering.known(from_document(name, now), before)
+
+
+def _document(found: Search | None) -> Mapping[str, Any] | None:
+    return None if found is None else found.document
 
 
 def searched(name: str, number: int | None, home: Home) -> Search | None:
@@ -89,6 +119,8 @@ def drawn(study: Study, rows: Table) -> Split:
 
     made = parts.split(rows, study.data.split)
     study.objective_for(made.task)
+    if study.model is not None:  # what its values are called means nothing to us
+        return made
     classes.check(study, made)
     image_rows.check(study, made)
     _check_limit(study, made)
@@ -112,8 +144,11 @@ def _check_limit(study: Study, split: Split) -> None:
 
 def weights(split: Split) -> Callable[[Mapping[str, Value]], int]:
     """What counts the weights of a network on those rows."""
-    rows = plan.Rows.of(split)
-    return lambda values: sizing.weights(values, rows.features, rows.outputs, split.image)
+    def counted(values: Mapping[str, Value]) -> int:
+        rows = plan.Rows.of(split)
+        return sizing.weights(values, rows.features, rows.outputs, split.image)
+
+    return counted
 
 
 def claim(ledger: Ledger, study: Study, split: Split, number: int | None, fresh: bool) -> Search:
@@ -168,10 +203,14 @@ def _command(name: str, changes: Mapping[str, str], wanted: Study) -> str:
 
 
 def _option(key: str, value: Any) -> str:
-    name = key.removeprefix("search.")
+    name = _name(key)
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no-{name}"
     return f"--{name} {value}"
+
+
+def _name(key: str) -> str:
+    return key.partition(".")[2].replace("_", "-")
 
 
 def _changes(found: Search, study: Study, split: Split) -> dict[str, str]:
@@ -194,9 +233,11 @@ def _changes(found: Search, study: Study, split: Split) -> dict[str, str]:
 
 def _change(key: str, before: Any, now: Any, label: str) -> str:
     """What is not as it was, said of the option where there is one."""
+    if key == "model.digest":
+        return f"model: the file is not what it was when {label} began"
     if key not in _OPTIONS:
         return f"{key} has changed from {_shown(before)} to {_shown(now)}, since {label} began"
-    option = f"--{key.removeprefix('search.')}"
+    option = f"--{_name(key)}"
     if isinstance(before, bool):
         given, told = ("left out", "with") if before else ("given", "without")
         return f"{option} is {given} here, and {label} began {told} it"
@@ -234,8 +275,9 @@ def work(folder: Path, study: Study, split: Split) -> Work:
     # Workers of another command may be reading those that are there.
     if not _is_saved(split, arrays):
         split.save(arrays)
-    made = plan.plan(study.space, study.training, plan.Rows.of(split))
-    return Work(study.training, study.objective_for(split.task), arrays, folder / "weights", made)
+    discovering.keep(study, folder)
+    made = None if study.model else plan.plan(study.space, study.training, plan.Rows.of(split))
+    return Work(study.training, study.objective_for(split.task), arrays, folder / "weights", made, study.model)
 
 
 def _is_saved(split: Split, arrays: Path) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tuner import drivers, opening
+from tuner import discovering, drivers, opening
 from tuner.conclusion import Conclusion, Packer
 from tuner.drivers import Driver
 from tuner.drivers.ordered import WINDOW
@@ -49,14 +49,15 @@ def search(
 
     The newest search of the study, or the one with that `number`, as in diabetes@1; `fresh` begins another beside it.
     `stop()` turning true interrupts it: the same call goes on. `late()` turning true ends its trials early, and what
-    was found until then is concluded. Raises DataError, StudyError, LedgerError, or SearchFailed where too many trials
-    in a row fail, or none completes.
+    was found until then is concluded. Raises DataError, StudyError, LedgerError, processes.Stopped where it is stopped
+    before it begins, or SearchFailed where too many trials in a row fail, or none completes.
     """
     address.check(home.tracking_uri)
     # Keras and MLflow take seconds to import: begin now, beside reading the rows.
     processes.preload()
     store.preload(home.tracking_uri)
     split = opening.split(study, home)
+    study = discovering.discovered(study, split, watch.say, stop)
     ledger = Ledger(home)
     found = opening.claim(ledger, study, split, number, fresh)
     study = opening.begun(study, found)

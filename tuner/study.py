@@ -271,9 +271,8 @@ def of_model(given: str, options: Mapping[str, Mapping[str, Any]]) -> Study:
     Raises StudyError as `load` does.
     """
     file = model_file.read(given, Path())
-    name = re.sub(r"[^a-z0-9._-]|\.\.", "-", file.path.stem.lower())[:64]
     document: dict[str, Any] = {"title": f"{file.name} of {file.path.name}", "model": file.to_json()}
-    return from_document(name, with_options(document, options), file.path.name)
+    return from_document(model_file.study_name(file), with_options(document, options), file.path.name)
 
 
 def discovered(study: Study, found: Sequence[Mapping[str, Any]]) -> Study:
@@ -283,12 +282,14 @@ def discovered(study: Study, found: Sequence[Mapping[str, Any]]) -> Study:
 
 
 def as_now(study: Study) -> Study:
-    """The study with its model as the file is by now. Raises StudyError where that is gone."""
-    if study.model is None:
+    """The study with its model as the file is by now; what another file lets vary is still to be found.
+
+    Raises StudyError where the file is gone.
+    """
+    if study.model is None or (now := study.model.now()) == study.model:
         return study
-    now = study.model.now()
-    document = {**study.document, "model": now.to_json()}
-    return study.model_copy(update={"model": now, "document": document})
+    document = {**study.document, "model": now.to_json(), "space": []}
+    return from_document(study.name, document, text=study.text)
 
 
 def with_options(document: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

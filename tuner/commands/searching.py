@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # The choices stand here once more, because reading them from tuner.study would import pydantic for `--help`.
 SAMPLERS = ("tpe", "cma-es", "nsga-ii", "random", "grid", "qmc")
 TRAINERS = ("auto", "stacked", "plain")
+GOALS = ("maximize", "minimize")
 PRUNERS = ("hyperband", "successive-halving", "median", "none")
 
 
@@ -32,6 +33,11 @@ PRUNERS = ("hyperband", "successive-halving", "median", "none")
 @click.option(
     "--data", metavar="FILE", help="Other rows than the study's: a .csv, .parquet or .npz file, or as keras:mnist."
 )
+@click.option("--target", metavar="COLUMN", help="The column of --data to predict.")
+@click.option("--objective", metavar="METRIC", help="What the search makes better: val_accuracy, val_loss, …")
+@click.option("--goal", type=click.Choice(GOALS), help="Which way it is better.  [default: what its name means]")
+@click.option("--epochs", type=click.IntRange(min=1), help="The most epochs of a trial.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Rows of one step.")
 @click.option("--sampler", type=click.Choice(SAMPLERS), help="What proposes the next trial.")
 @click.option("--pruner", type=click.Choice(PRUNERS), help="What stops trials that look bad.")
 @click.option("--trainer", type=click.Choice(TRAINERS), help="Trains many trials in one program, or one by one.")
@@ -46,6 +52,11 @@ def search(
     time_: str | None,
     seed: int | None,
     data: str | None,
+    target: str | None,
+    objective: str | None,
+    goal: str | None,
+    epochs: int | None,
+    batch_size: int | None,
     sampler: str | None,
     pruner: str | None,
     trainer: str | None,
@@ -57,33 +68,34 @@ def search(
 ) -> None:
     """Search for a good network, or go on with a search.
 
-    STUDY is a name from `tuner studies`, or the path of a study file. The same command again goes on where the last
-    one stopped, however that ended.
+    STUDY is a name from `tuner studies`, the path of a study file, or a model of your own as mymodel.py:build_model,
+    a function of KerasTuner's hp or a HyperModel. The same command again goes on where the last one stopped, however
+    that ended.
     """
     from tuner import live, report
     from tuner.home import Home
     from tuner.study import seconds
 
     home = Home.here()
-    options: dict[str, dict[str, Any]] = {
-        "data": {"source": _rows(data)} if data is not None else {},
-        "search": {
-            key: value
-            for key, value in {
-                "trials": trials,
-                "time": time_,
-                "seed": seed,
-                "sampler": sampler,
-                "pruner": pruner,
-                "trainer": trainer,
-                "deterministic": deterministic,
-            }.items()
-            if value is not None
+    options = _given(
+        data={"source": None if data is None else _rows(data), "target": target},
+        objective={"metric": objective, "goal": goal},
+        training={"epochs": epochs, "batch_size": batch_size},
+        search={
+            "trials": trials,
+            "time": time_,
+            "seed": seed,
+            "sampler": sampler,
+            "pruner": pruner,
+            "trainer": trainer,
+            "deterministic": deterministic,
         },
-    }
+    )
     name, number = numbered(study)
     loaded = _opened(name, number, home, options)
     told: tuple[str, ...] = ()
+    if from_ is not None and loaded.model is not None:
+        raise StudyError("--from: a model of your own has values of its own; say them in [[start]] of a study file")
     if from_ is not None:
         from tuner.carrying import carry
         from tuner.opening import searched
@@ -97,12 +109,17 @@ def search(
     limit = live.deadline(seconds(loaded.search.time) if loaded.search.time else None)
     with live.watch(as_json) as watch, stopped.by_signals(watch.say):
         from tuner.search import search as run
+        from tuner.trainers import processes
 
         for line in told:
             watch.say(line)
-        outcome = run(
-            loaded, home, watch, number=number, fresh=fresh, workers=workers or cores(), stop=stopped.asked, late=limit
-        )
+        try:
+            outcome = run(
+                loaded, home, watch, number=number, fresh=fresh, workers=workers or cores(), stop=stopped.asked,
+                late=limit,
+            )  # fmt: skip
+        except processes.Stopped:  # before there was a search
+            sys.exit(stopped.code)
     shown = report.load_search(home, outcome.label)
     if as_json:
         click.echo(json.dumps(report.outcome_json(outcome, shown), indent=2, ensure_ascii=False))
@@ -114,15 +131,27 @@ def search(
 
 def _opened(name: str, number: int | None, home: Home, options: dict[str, dict[str, Any]]) -> Study:
     """The study with the options of the command; what is wrong with an option is said of the option."""
+    from tuner import model_file
     from tuner.opening import study
 
     try:
         return study(name, number, home, options)
     except StudyError as error:
-        study(name, number, home, {})  # what is wrong with the file itself comes first
-        given = {f"{section}.{key}": f"--{key}" for section, chosen in options.items() for key in chosen}
-        given["data.source"] = "--data"
+        if not model_file.is_one(name):  # which has no file of settings
+            study(name, number, home, {})  # what is wrong with the file itself comes first
+        known = {"data.source": "--data", "objective.metric": "--objective"}
+        keys = [(f"{section}.{key}", key) for section, chosen in options.items() for key in chosen]
+        given = {path: known.get(path, f"--{key.replace('_', '-')}") for path, key in keys}
         raise StudyError(*(_of_option(problem, given) for problem in error.problems)) from None
+
+
+def _given(**options: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The options that the command has, by section."""
+    return {
+        section: chosen
+        for section, each in options.items()
+        if (chosen := {key: value for key, value in each.items() if value is not None})
+    }
 
 
 def _rows(given: str) -> str:
