@@ -56,7 +56,7 @@ def search(
     # Keras and MLflow take seconds to import: begin now, beside reading the rows.
     processes.preload()
     store.preload(home.tracking_uri)
-    split = opening.split(study, home)
+    split = opening.split(study, home, stop)
     study = discovering.discovered(study, split, watch.say, stop)
     ledger = Ledger(home)
     found = opening.claim(ledger, study, split, number, fresh)

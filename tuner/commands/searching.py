@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tuner.study import Study
 
 # The choices stand here once more, because reading them from tuner.study would import pydantic for `--help`.
-SAMPLERS = ("tpe", "cma-es", "nsga-ii", "random", "grid", "qmc")
+DRIVERS = ("optuna", "keras-tuner")
+SAMPLERS = ("tpe", "cma-es", "nsga-ii", "random", "grid", "qmc", "hyperband", "bayesian")
 TRAINERS = ("auto", "stacked", "plain")
 GOALS = ("maximize", "minimize")
 PRUNERS = ("hyperband", "successive-halving", "median", "none")
@@ -31,13 +32,14 @@ PRUNERS = ("hyperband", "successive-halving", "median", "none")
 @click.option("--time", "time_", metavar="TIME", help="A limit for the trials of this command: 90s, 10m, 1h30m.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**31 - 1), help="The seed of everything that is drawn.")
 @click.option(
-    "--data", metavar="FILE", help="Other rows than the study's: a .csv, .parquet or .npz file, or as keras:mnist."
+    "--data", metavar="FILE", help="Other rows: a .csv, .parquet or .npz file, or as keras:mnist or mydata.py:load."
 )
 @click.option("--target", metavar="COLUMN", help="The column of --data to predict.")
 @click.option("--objective", metavar="METRIC", help="What the search makes better: val_accuracy, val_loss, …")
 @click.option("--goal", type=click.Choice(GOALS), help="Which way it is better.  [default: what its name means]")
 @click.option("--epochs", type=click.IntRange(min=1), help="The most epochs of a trial.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Rows of one step.")
+@click.option("--driver", type=click.Choice(DRIVERS), help="The library that proposes trials.")
 @click.option("--sampler", type=click.Choice(SAMPLERS), help="What proposes the next trial.")
 @click.option("--pruner", type=click.Choice(PRUNERS), help="What stops trials that look bad.")
 @click.option("--trainer", type=click.Choice(TRAINERS), help="Trains many trials in one program, or one by one.")
@@ -57,6 +59,7 @@ def search(
     goal: str | None,
     epochs: int | None,
     batch_size: int | None,
+    driver: str | None,
     sampler: str | None,
     pruner: str | None,
     trainer: str | None,
@@ -85,6 +88,7 @@ def search(
             "trials": trials,
             "time": time_,
             "seed": seed,
+            "driver": driver,
             "sampler": sampler,
             "pruner": pruner,
             "trainer": trainer,
