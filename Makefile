@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup search ui browser test bench parity rules check format lock clean
+.PHONY: help setup search ui browser test bench bench-drivers parity rules check format lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(VENV)/.ready  ## the virtual environment, from requirements.lock
 
@@ -43,6 +43,9 @@ bench: setup  ## compare with KerasTuner and Optuna, an hour or two; ARGS="--qui
 	@$(BIN)/python -c 'import tensorboard' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint requirements.lock --no-build-isolation --editable '.[bench]'
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-drivers: setup  ## compare the samplers of both drivers, an hour; ARGS="--quick" tries it out
+	@$(BIN)/python -m tests.benchmarks.drivers $(ARGS)
 
 parity: setup  ## all that the stacked engine is held to Keras with; minutes
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "long or not long" tests/trainers/stacked $(ARGS)
