@@ -27,6 +27,13 @@ def test_or_to_one_whose_weights_are_there_or_which_nobody_knows() -> None:
     assert numbers(lineage.line(THIRD, {4: SECOND}.get)) == [4, 7]
 
 
+def test_those_that_went_on_from_one_another_are_one_training() -> None:
+    results = [Result(trial, State.COMPLETE, trial.number / 10, seconds=1.5) for trial in KNOWN.values()]
+    found = lineage.trainings(results)
+    assert [(each.trial, each.score, each.seconds) for each in found] == [(THIRD, 0.7, 4.5), (OTHER, 0.5, 1.5)]
+    assert lineage.trainings(results[3:]) == results[3:]
+
+
 def test_each_is_handed_out_when_the_one_that_it_goes_on_from_has_ended() -> None:
     order = lineage.InOrder([THIRD, SECOND, FIRST, OTHER])
     first = order.ask(9)

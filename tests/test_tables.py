@@ -145,6 +145,13 @@ def test_trials_that_did_not_complete_are_named_and_not_counted(tmp_path: Path) 
     assert told[4].split() == ["linear", "—", "—", "—", "0", "(1", "failed)"]
 
 
+def test_of_trials_that_went_on_from_one_another_the_last_counts(tmp_path: Path) -> None:
+    first, later = completed(0, {"activation": "relu"}, 0.5), completed(1, {"activation": "relu"}, 0.8, 2.0)
+    later = replace(later, trial=replace(later.trial, first_epoch=4, last_epoch=6, parent=0), best_epoch=5)
+    told = table_formats.text(table(searched(Home(tmp_path), [first, later]), "grid", ["activation"])).splitlines()
+    assert told[3].split() == ["relu", "0.8500", "0.8000", "3.0", "1"]
+
+
 def test_another_metric(home: Home) -> None:
     found = table(home, "grid", ["initializer"], metric="val_loss")
     assert (found.metric, found.goal) == ("loss", "minimize")

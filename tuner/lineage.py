@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from tuner.trial import Batch, Result, Trial
 
@@ -20,6 +21,19 @@ def line(
         if parent is None or there(parent):
             break
         found.insert(0, parent)
+    return found
+
+
+def trainings(results: Iterable[Result]) -> list[Result]:
+    """The results, of trials that went on from one another the last one alone, with the seconds of all of them."""
+    known = {result.trial.number: result for result in results}
+    trials = {number: result.trial for number, result in known.items()}
+    gone_on = {trial.parent for trial in trials.values()}
+    found = []
+    for result in known.values():
+        if result.trial.number not in gone_on:
+            parts = line(result.trial, trials.get)
+            found.append(replace(result, seconds=sum(known[part.number].seconds for part in parts)))
     return found
 
 

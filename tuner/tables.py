@@ -1,6 +1,7 @@
 """A search as a table: a line for each combination of some parameters, with what its trials came to.
 
-Read from the ledger alone. Only trials that completed count; the others are named, not averaged.
+Read from the ledger alone. Only trials that completed count; the others are named, not averaged. Trials that went on
+from one another are one training, and the last of them counts.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from tuner import wording
+from tuner import lineage, wording
 from tuner.errors import ExportError, StudyError, listing, nearest
 from tuner.home import Home
 from tuner.metrics import METRICS, Task
@@ -133,7 +134,8 @@ def table(home: Home, name: str, rows: Sequence[str], columns: Sequence[str] = (
     shown = load_search(home, name)
     label = shown.search.label
     chosen = (metric or shown.objective.metric).removeprefix("val_")
-    done = [result for result in shown.results if result.state is State.COMPLETE]
+    trained = lineage.trainings(shown.results)
+    done = [result for result in trained if result.state is State.COMPLETE]
     if not done:
         raise StudyError(f"{label}: no trial has completed yet. Go on with: tuner search {shown.search.study}")
     if not rows:
@@ -143,7 +145,7 @@ def table(home: Home, name: str, rows: Sequence[str], columns: Sequence[str] = (
     if problems:
         raise StudyError(*problems)
     groups: dict[tuple[Combination, Combination], list[Result]] = {}
-    for result in shown.results:
+    for result in trained:
         shared, layered = wording.by_layer(result.trial.values)
         settings: dict[str, Setting] = {**shared, **{each: tuple(values) for each, values in layered.items()}}
         place = tuple(settings.get(each) for each in rows), tuple(settings.get(each) for each in columns)
