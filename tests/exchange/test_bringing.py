@@ -16,7 +16,7 @@ from tuner.exchange.foreign import ForeignSearch, ForeignTrial, fit
 from tuner.home import Home
 from tuner.ledger import Ledger, own, owner
 from tuner.study import Study, from_document
-from tuner.trial import Batch, Objective, Result, State
+from tuner.trial import Batch, Objective, Result, State, Trial
 
 VALUES = {"units": 8, "dropout": 0.1, "optimizer": "adam"}
 
@@ -180,25 +180,38 @@ def test_values_to_try_first_are_tried_first_after_an_import(study: Study, home:
     assert {name: trial.values[name] for name in start} == start
 
 
-@pytest.mark.parametrize("deterministic", [False, True])
+@pytest.mark.parametrize(
+    ("deterministic", "sampler", "before"), [(False, "tpe", 0), (True, "tpe", 0), (True, "nsga-ii", 20)]
+)
 def test_a_search_with_imported_trials_goes_on_after_a_kill_as_if_there_had_been_none(
-    deterministic: bool, home: Home
+    deterministic: bool, sampler: str, before: int, home: Home
 ) -> None:
-    search = {"trials": 60, "pruner": "hyperband", "seed": 5, "deterministic": deterministic}
-    study = from_document("wine", {**DOCUMENT, "search": search})
+    """Also where so many trials had ended `before` they were imported."""
+    pruner = "hyperband" if sampler == "tpe" else "none"
+    search = {"trials": 99, "pruner": pruner, "seed": 5, "deterministic": deterministic, "sampler": sampler}
+    space = {**DOCUMENT["space"], "units": {"int": [4, 64]}}
+    study = from_document("wine", {**DOCUMENT, "space": space, "search": search})
     aims = Objective("val_accuracy", "maximize")
     found = project(*(foreign(f"{i}", 0.5 + i / 100, units=4 + 4 * (i % 4)) for i in range(12)))
-    imported = [found.result(trial, i, study.space.check(trial.values), 3) for i, trial in enumerate(found.trials)]
+    imported = [
+        found.result(trial, before + i, study.space.check(trial.values), 3) for i, trial in enumerate(found.trials)
+    ]
+    first = [
+        Result(Trial(n, study.space.check({**VALUES, "units": 4 + 4 * (n % 4)}), 0, 3), State.COMPLETE, n / 99, 1)
+        for n in range(before)
+    ]
 
     def searched(kills: bool) -> list[Any]:
-        told, state, asked = list(imported), dict[str, Any](), list[Any]()
-        driver = drivers.build(study, aims, told, (), state, 12)
+        told, asked = [*first, *imported], list[Any]()
+        state: dict[str, Any] = {"places": before + 1}
+        state |= {f"trial/{n}": {"place": n + 1, "marks": {}, "judged": 0, "stopped": None} for n in range(before)}
+        driver = drivers.build(study, aims, told, (), state, before + 12)
         for n in range(24):
             batch: Batch = driver.ask(1)
             state |= driver.state()
             (trial,) = batch.trials
             asked.append(trial)
-            score = int(trial.values["units"]) / 20
+            score = int(trial.values["units"]) / 64
             told.append(Result(trial, State.COMPLETE, score, 1, ({"val_accuracy": score},)))
             driver.tell(told[-1])
             state |= driver.state()
