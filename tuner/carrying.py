@@ -101,7 +101,7 @@ def _told(values: Mapping[str, Value], given: Mapping[str, Value]) -> dict[str, 
 
 
 def _instead(left: Parameter, value: Value | None) -> Value:
-    default = TUNABLES[left.name].default
+    default = TUNABLES[left.name].default if left.name in TUNABLES else None
     for each in (value, default):
         if each is not None and each in left:
             return each

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 # The settings that an option of the command replaces.
 _OPTIONS = (
-    "search.seed", "search.sampler", "search.pruner", "search.trainer", "search.deterministic", "training.epochs",
-    "training.batch_size",
+    "search.driver", "search.seed", "search.sampler", "search.pruner", "search.trainer", "search.deterministic",
+    "training.epochs", "training.batch_size",
 )  # fmt: skip
 # Stands for the rows among the settings that differ.
 _ROWS = "rows"
@@ -78,6 +78,16 @@ def _of_model(given: str, number: int | None, home: Home, options: Mapping[str, 
         raise StudyError(f"{given}: expected rows to train on, as --data rows.csv --target y")
     now = {**with_options(before, options), "model": file.to_json(), "space": []}
     return discovering.known(from_document(name, now), before)
+
+
+def with_space(name: str, number: int | None, home: Home, say: Callable[[str], None]) -> Study:
+    """The study of that name, path or model, with its space: what a model lets vary is found. No rows are read."""
+    known = not model_file.is_one(name) or searched(
+        model_file.study_name(model_file.read(name, home.root)), number, home
+    )
+    # A study has rows; which they are is of no matter here.
+    rows = {} if known else {"data": {"source": "sklearn:wine"}}
+    return discovering.discovered(study(name, number, home, rows), say=say)
 
 
 def _document(found: Search | None) -> Mapping[str, Any] | None:
@@ -144,6 +154,7 @@ def _check_limit(study: Study, split: Split) -> None:
 
 def weights(split: Split) -> Callable[[Mapping[str, Value]], int]:
     """What counts the weights of a network on those rows."""
+
     def counted(values: Mapping[str, Value]) -> int:
         rows = plan.Rows.of(split)
         return sizing.weights(values, rows.features, rows.outputs, split.image)
@@ -333,6 +344,7 @@ def _tracker(home: Home, record: Owned, study: Study, split: Split) -> Tracker:
             trials=study.search.trials,
             text=study.text or None,
             further=tuple(aim.metric for aim in objective.further),
+            model=discovering.keep(study, record.folder),
         )
     )
     # All of them: what is there already changes nothing, and this may be another store than the last time.

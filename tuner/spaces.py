@@ -30,7 +30,8 @@ def in_words(study: Study) -> Iterator[str]:
     ranges = {parameter.name: _range(parameter) for parameter in space.parameters}
     middle = max(map(len, ranges.values()))
     for parameter in space.parameters:
-        about = TUNABLES[parameter.name].about
+        # The names of a model of the user's own mean nothing of ours.
+        about = "" if study.model else TUNABLES[parameter.name].about
         yield f"  {parameter.name:{width}}  {ranges[parameter.name]:{middle}}  {about}".rstrip()
     if space.rules:
         yield ""
@@ -87,7 +88,7 @@ def _examples(study: Study) -> Iterator[str]:
 
 def _has_none(study: Study) -> bool:
     """Whether the study's file leaves the space to us; a study of the ledger has no file, and a space in any case."""
-    return bool(study.text) and "space" not in tomllib.loads(study.text)
+    return bool(study.text) and study.model is None and "space" not in tomllib.loads(study.text)
 
 
 def _range(parameter: Parameter) -> str:

@@ -63,7 +63,9 @@ def by_layer(given: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, li
     layered: dict[str, list[Value]] = {}
     for name, each in given.items():
         stem, _, layer = name.rpartition("_")
-        if layer.isdigit() and name not in TUNABLES:  # beta_1 is a name of its own
+        # beta_1 is a name of its own; and a user's own model may have any.
+        counts = layer.isdecimal() and len(layer) <= 3 and stem and stem not in given
+        if counts and name not in TUNABLES:
             own = layered.setdefault(stem, [])
             own += [*["·"] * (int(layer) - 1 - len(own)), each]
         else:

@@ -36,7 +36,7 @@ def build_model(hp):
         x = layers.Conv2D(hp.Int(f"filters_{i}", 4, 12, step=4), kernel_size=3, padding="same")(x)
         x = layers.ReLU()(x)
         pooling = layers.MaxPool2D if hp.Choice("pooling_" + str(i), ["avg", "max"]) == "max" else layers.AvgPool2D
-        x = pooling()(x)
+        x = pooling(2)(x)
     x = Scale()(x)
     x = layers.GlobalAvgPool2D()(x)
     x = layers.Dropout(hp.Float("dropout", 0, 0.5, step=0.1, default=0.5))(x)

@@ -51,14 +51,15 @@ def init(name: str, data: str, target: str | None, task: str | None, force: bool
 def space(study: str) -> None:
     """Show what a search varies: ranges, rules, the number of combinations, and three of them.
 
-    STUDY is a name from `tuner studies`, or the path of a study file. What has no [space] is searched in one that
-    suits most rows.
+    STUDY is a name from `tuner studies`, the path of a study file, or a model of your own as mymodel.py:build_model,
+    which is built to find what it varies. What has no [space] is searched in one that suits most rows.
     """
     from tuner import opening, spaces
     from tuner.commands.named import numbered
     from tuner.home import Home
 
-    for line in spaces.in_words(opening.study(*numbered(study), Home.here(), {})):
+    found = opening.with_space(*numbered(study), Home.here(), lambda line: click.echo(line, err=True))
+    for line in spaces.in_words(found):
         click.echo(line)
 
 

@@ -30,6 +30,7 @@ class Opening:
     trials: int | None = None  # how many the search is to have; may grow from one command to the next
     text: str | None = None  # the study file as it was written
     further: Sequence[str] = ()  # the objectives after the first
+    model: Path | None = None  # the file of a user's own model, a copy
 
 
 @dataclass(frozen=True, slots=True)

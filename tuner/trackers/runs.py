@@ -47,6 +47,9 @@ class Runs:
         self._store.log_text(run.info, words.to_json(opening.versions), "versions.json")
         if opening.text is not None:
             self._store.log_text(run.info, opening.text, "study.toml")
+        if opening.model is not None:
+            code = opening.model.read_text(encoding="utf-8", errors="replace")
+            self._store.log_text(run.info, code, opening.model.name)
 
     def write(self, result: Result, ended: float) -> str:
         """The id of the run of a trial, which is written unless it is there. `ended` is in seconds since 1970."""

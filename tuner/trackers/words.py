@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import math
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.trackers import Closing, Opening
@@ -53,6 +56,8 @@ def search_params(opening: Opening) -> dict[str, str]:
     for key in ("driver", "sampler", "pruner"):
         if (value := opening.settings.get(f"search.{key}", given.get(key))) is not None:
             params[key] = value
+    if isinstance(model := opening.document.get("model"), Mapping):
+        params |= {"model": f"{Path(str(model['path'])).name}:{model['name']}", "model.digest": model["digest"]}
     return written_params({**params, **{f"data.{name}": value for name, value in opening.data.items()}})
 
 
@@ -72,7 +77,9 @@ def trial_tags(opening: Opening, result: Result, parent: str) -> dict[str, str]:
 
 def trial_params(result: Result) -> dict[str, str]:
     seed = {} if result.imported else {"seed": result.trial.seed}
-    return written_params({**result.trial.values, **seed})
+    # A user's own model may have one of that name.
+    own = {f"tuner.{name}": value for name, value in seed.items() if name in result.trial.values}
+    return written_params({**seed, **own, **result.trial.values})
 
 
 def trial_metrics(result: Result, started: float, further: Sequence[str] = ()) -> Iterator[Metric]:
@@ -153,11 +160,22 @@ def metrics(values: Mapping[str, float], at: float, step: int) -> list[Metric]:
 
 
 def written_params(values: Mapping[str, object]) -> dict[str, str]:
-    return {_name(name): str(value)[:_LONGEST_PARAM] for name, value in values.items()}
+    return {name: str(value)[:_LONGEST_PARAM] for name, value in _named(values)}
 
 
 def written_tags(values: Mapping[str, object]) -> dict[str, str]:
-    return {_name(name): str(value)[:_LONGEST_TAG] for name, value in values.items()}
+    return {name: str(value)[:_LONGEST_TAG] for name, value in _named(values)}
+
+
+def _named(values: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """The values by names that MLflow takes; of two that would be one, the second ends in a digest of it."""
+    taken: set[str] = set()
+    for name, value in values.items():
+        made = _name(name)
+        if made in taken:
+            made = f"{made[: _LONGEST_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        taken.add(made)
+        yield made, value
 
 
 def chosen(tags: Mapping[str, object]) -> str:
@@ -203,5 +221,8 @@ def _plain(value: Any) -> Any:
 
 @lru_cache(maxsize=1024)
 def _name(name: str) -> str:
-    """The name, with what MLflow does not take in one replaced."""
-    return re.sub(r"[^/\w.\- :]", "_", name)[:_LONGEST_NAME]
+    """The name, with what MLflow does not take in one replaced: signs, and a path that is not the shortest there is."""
+    made = re.sub(r"[^/\w.\- :]", "_", name)
+    if made != posixpath.normpath(made) or made.startswith(("/", "..")) or made == ".":
+        made = made.replace("/", "_").replace("..", "__").removeprefix(".") or "_"
+    return made[:_LONGEST_NAME]
