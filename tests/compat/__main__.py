@@ -36,7 +36,17 @@ def main(arguments: list[str]) -> int:
         for place, member in enumerate(wanted):
             opened.extract(member, Path(folder) / str(place), filter="data")
         found = sorted(str(path) for path in Path(folder).rglob("*_test.py"))
-        return pytest("-p", "tests.compat.ours", "-c", "/dev/null", f"--rootdir={folder}", "-rs", *found, *arguments)
+        return pytest(
+            "-p",
+            "tests.compat.ours",
+            "-c",
+            "/dev/null",
+            "--import-mode=importlib",
+            f"--rootdir={folder}",
+            "-rs",
+            *found,
+            *arguments,
+        )
 
 
 def about_hp(name: str) -> bool:
