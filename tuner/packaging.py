@@ -31,6 +31,8 @@ from tuner.versions import versions
 if TYPE_CHECKING:
     import keras
 
+    from tuner.trainers.own import Made
+
 MODEL, MANIFEST, CURVES = "model.keras", "manifest.json", "learning-curves.png"
 # Beside the champion's model: what it gives for the validation and the test rows, as `tuner.metrics` has predictions.
 PREDICTIONS = "predictions.npz"
@@ -85,10 +87,13 @@ def folder_of(search: Path, trial: int) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A trial's network with the weights of its best epoch, and what it gives for the validation rows."""
+    """A trial's network with the weights of its best epoch, and what it gives for the validation rows; and what it is
+    made of, where it is a user's own.
+    """
 
     network: keras.Model
     outputs: Array
+    own: Made | None = None
 
 
 def serve(line: Connection, work: Work) -> None:
@@ -147,13 +152,13 @@ def pack(order: Order, search: Path, simple: Sequence[Guesses] | None = None) ->
     weights from a stack do not give in Keras what is recorded, and ExportError where others do not.
     """
     from tuner.models import pyfunc
-    from tuner.trainers import networks, plain, readings
+    from tuner.trainers import plain, readings
 
-    work, split = order.subject.work, networks.split_of(order.subject.work)
+    work, split = order.subject.work, readings.split_of(order.subject.work)
     made = _restored(work, [*order.kept, order.champion], split)
     for result in order.kept:
         number = result.trial.number
-        _write(order.subject, result, split, made[number].network, folder_of(search, number))
+        _write(order.subject, result, split, made[number], folder_of(search, number))
     champion = order.champion
     found = made[champion.trial.number]
     validation = readings.predictions(split, found.outputs)
@@ -195,21 +200,18 @@ def model(subject: Subject, result: Result, folder: Path) -> Path:
 
     Raises as `pack`.
     """
-    from tuner.trainers import networks
+    from tuner.trainers import readings
 
-    split = networks.split_of(subject.work)
+    split = readings.split_of(subject.work)
     made = _restored(subject.work, [result], split)
-    return _write(subject, result, split, made[result.trial.number].network, folder)
+    return _write(subject, result, split, made[result.trial.number], folder)
 
 
-def _write(subject: Subject, result: Result, split: Split, network: keras.Model, folder: Path) -> Path:
-    from tuner.models.raw import raw_model
-
+def _write(subject: Subject, result: Result, split: Split, made: Restored, folder: Path) -> Path:
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    raw_model(split.preprocessing, network).save(unfinished / MODEL)
-    code = _code(subject.work, unfinished)
+    code = _save(subject.work, split, made, unfinished)
     manifest = {
         "format": FORMAT,
         "study": subject.study,
@@ -227,25 +229,27 @@ def _write(subject: Subject, result: Result, split: Split, network: keras.Model,
         "rename": dict(subject.rename),
         "data": dict(subject.data),
         "versions": versions(),
-        "checksum": {name: _sum(unfinished / name) for name in (MODEL, *(each["file"] for each in code))},
+        "checksum": {path.name: _sum(path) for path in sorted(unfinished.iterdir())},
         **({"code": code} if code else {}),
     }
     (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
     if code:
         from tuner.trainers import own
 
-        own.check_loaded(unfinished, network, split, result.trial)
+        own.check_loaded(unfinished, made.network, split, result.trial)
     champions.learning_curves(result, subject.work.objective, unfinished / CURVES)
     return settle(unfinished, folder)
 
 
-def _code(work: Work, folder: Path) -> list[dict[str, Any]]:
-    """What the model in the folder needs of the user's files, copied there."""
-    if work.model is None:
-        return []
+def _save(work: Work, split: Split, made: Restored, folder: Path) -> dict[str, Any] | None:
+    """Writes the model itself, and says what code of the user's it needs."""
     from tuner.models import own_code
+    from tuner.models.raw import raw_model
 
-    return own_code.travelling(folder / MODEL, work.model, folder)
+    if made.own is None or work.model is None:
+        raw_model(split.preprocessing, made.network).save(folder / MODEL)
+        return None
+    return own_code.save(made.own, split.preprocessing, work.model, folder)
 
 
 def _sum(path: Path) -> str:
@@ -282,7 +286,7 @@ def restored(work: Work, result: Result, split: Split) -> Restored:
 
     if result.weights is None or not result.weights.exists():
         raise ExportError(f"trial {result.trial.number}: its weights were not kept")
-    network = networks.build(work, result.trial, split)
+    network, made = networks.build(work, result.trial, split)
     network.set_weights(weights.load(result.weights))
     raw = plain.outputs(network, split.x_validation)
     kept = weights.outputs(result.weights)
@@ -300,7 +304,7 @@ def restored(work: Work, result: Result, split: Split) -> Restored:
                 f"trial {result.trial.number}: its weights give {name} {found[name]}, the record says "
                 f"{recorded[name]}. Type: tuner replay STUDY {result.trial.number}, which trains it again"
             )
-    return Restored(network, raw)
+    return Restored(network, raw, made)
 
 
 def _slack(name: str, value: float, split: Split, raw: Array) -> float:

@@ -37,14 +37,14 @@ def exported(values: Values, x: Array, path: Path) -> dict[str, Any]:
     """The layers of the network as it is exported, whether its file is refused, what it and the network give."""
     import keras
 
-    from tuner.models.champion import _check_archive
+    from tuner.models.champion import check_archive
     from tuner.models.layers import stock
 
     network = build(values)
     network.set_weights([weights + 0.1 for weights in network.get_weights()])
     made = stock(network)
     made.save(path)
-    _check_archive(path)
+    check_archive(path)
     loaded = keras.models.load_model(path, compile=False, safe_mode=True)
     # Weights that change in the one change in the other.
     network.set_weights([weights - 0.05 for weights in network.get_weights()])

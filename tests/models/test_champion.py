@@ -306,7 +306,7 @@ def rewritten(folder: Path, change) -> None:
 
 
 def layer(config, class_name) -> dict:
-    return next(part for part in champion.parts(config) if part["class_name"] == class_name)
+    return next(part for part in champion._parts(config) if part["class_name"] == class_name)
 
 
 UNSAFE = {"class_name": "function", "module": "keras.config", "config": "enable_unsafe_deserialization"}

@@ -175,7 +175,7 @@ def exported(work: Work, trials: list[Trial], folder: Path) -> list[tuple[Result
     """
     import keras
 
-    from tuner.models.champion import _check_archive
+    from tuner.models.champion import check_archive
     from tuner.models.raw import raw_model
     from tuner.trainers import plain
 
@@ -190,7 +190,7 @@ def exported(work: Work, trials: list[Trial], folder: Path) -> list[tuple[Result
         model, path = plain.build(trial, split), folder / f"{trial.number}.keras"
         model.set_weights(weights.load(result.weights))
         raw_model(split.preprocessing, model).save(path)
-        _check_archive(path)
+        check_archive(path)
         loaded = keras.models.load_model(path, compile=False, safe_mode=True)
         answer = np.asarray(loaded({name: keras.ops.convert_to_tensor(cells) for name, cells in given.items()}))
         inner = [type(layer).__name__ for layer in loaded.get_layer("network").layers]

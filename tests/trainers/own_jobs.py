@@ -94,7 +94,7 @@ def _fit(order: Order) -> Fitted:
 
     result, looked = own.fit(order.work, order.trial, report), None
     if result.weights is not None:
-        rows = networks.split_of(order.work)
+        rows = readings.split_of(order.work)
         network, _ = networks.build(order.work, order.trial, rows)
         network.set_weights(weights.load(result.weights))
         looked = readings.validation(rows, plain.outputs(network, rows.x_validation))

@@ -1,7 +1,9 @@
 """A model folder, applied to raw rows: `model.keras`, and `manifest.json`, which says what its columns and classes are.
 
-A model with layers of the user's own has the Python files with them beside it. They run where it is loaded, so it is
-loaded only where whoever asks trusts them, by their checksums.
+A model with layers of the user's own is no file that Keras loads by itself: `model.keras` is then what is done to rows
+before it, `outputs.keras` what is made of its output, and between them is what the user's Python files build, with the
+weights of `core.npz`. Those files run where it is loaded, so it is loaded only where whoever asks trusts them, by their
+checksums.
 
 This file stands alone: it imports nothing of the package, because a copy of it travels inside every recorded model and
 predicts where only Keras, NumPy and pandas are installed. What counts as an empty cell, a number or a text is what the
@@ -16,7 +18,7 @@ import json
 import re
 import sys
 import zipfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cached_property
@@ -24,6 +26,7 @@ from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +40,7 @@ Array = NDArray[Any]
 
 FORMAT = 1
 MODEL, MANIFEST = "model.keras", "manifest.json"
+OUTPUTS, CORE = "outputs.keras", "core.npz"
 EMPTY = ("", "NA", "NaN", "nan", "NAN", "null", "NULL")
 
 # Rows that go through the network at a time.
@@ -54,9 +58,7 @@ _MODULES = {
     "keras.src.ops.core", "keras.src.ops.image", "keras.src.ops.linalg", "keras.src.ops.math", "keras.src.ops.nn",
     "keras.src.ops.numpy", "keras.dtype_policies", "keras.src.dtype_policies.dtype_policy_map",
 }  # fmt: skip
-# Layers that hold a program; and what may be there only beside the user's own code, which it calls.
-_PROGRAMS = {"TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
-_CALLERS = {"function", "Lambda"}
+_REFUSED = {"function", "Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 # Modules whose names no file of a model's may take.
 _TAKEN = {*sys.stdlib_module_names, "keras", "keras_tuner", "numpy", "pandas", "tensorflow"}
 # Layers that read their words from another file, where they do not hold them.
@@ -74,8 +76,7 @@ class RowsError(ModelError):
 class Champion:
     """Predicts raw rows. Raises ModelError where the folder is not a whole model that this program understands.
 
-    `trust` holds the sha256 of files whose code may run: those of every Python file of the model, if it has any, and
-    that of `model.keras` itself, where a Lambda layer of it holds compiled code.
+    `trust` holds the sha256 of files whose code may run: of every Python file of the model, if it has any.
     """
 
     def __init__(self, folder: str | Path, trust: Collection[str] = ()) -> None:
@@ -85,27 +86,22 @@ class Champion:
         self.target: str = self.manifest["target"]
         self.classes: list[Any] = self.manifest["classes"] or []
         self.columns: list[dict[str, Any]] = self.manifest["columns"]
-        sums: Mapping[str, str] = self.manifest["checksum"]
-        _check_sum(self.folder / MODEL, sums[MODEL])
+        for name, expected in self.manifest["checksum"].items():
+            _check_sum(self.folder / name, expected)
+        check_archive(self.folder / MODEL)
         self._code = _code(self.folder, self.manifest, trust)
-        self._compiled = sums[MODEL] in trust
-        _check_archive(self.folder / MODEL, self._code.names if self._code else (), self._compiled)
+        if self._code is not None:
+            check_archive(self.folder / OUTPUTS)
 
     @cached_property
-    def model(self) -> keras.Model:
+    def model(self) -> Callable[..., Any]:
         """The Keras model, loaded when it is first needed: wrong rows are told before that takes its seconds."""
-        import keras
-
-        try:
-            with _running(self._code) as own:
-                return keras.models.load_model(
-                    self.folder / MODEL, own, compile=False, safe_mode=not (self._compiled and self._code)
-                )
-        except ModelError as error:
-            raise ModelError(f"{self.folder}: {error}") from error.__cause__
-        except (OSError, TypeError, ValueError, KeyError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ModelError(f"{self.folder / MODEL}: Keras cannot load it ({reason})") from None
+        before: Callable[..., Any] = _loaded(self.folder / MODEL)
+        if self._code is None:
+            return before
+        after = _loaded(self.folder / OUTPUTS)
+        core = _built(self.folder, self._code, self.manifest, before)
+        return lambda batch, training: after(core(before(batch, training=training), training=training))
 
     def predict(self, rows: pd.DataFrame | Array | Mapping[str, Array]) -> pd.DataFrame:
         """The prediction of every row, with the index of the rows.
@@ -234,15 +230,16 @@ def recorded(folder: str | Path) -> Champion:
 class _Code(MetaPathFinder, InspectLoader):
     """The user's own modules, from texts that were checked, and from nothing else: no cache beside them is read."""
 
-    def __init__(self, sources: Mapping[str, str], packages: Collection[str]) -> None:
-        self._sources, self._packages = dict(sources), set(packages)
-
-    @property
-    def names(self) -> Collection[str]:
-        return self._sources.keys()
+    def __init__(self, folder: Path, sources: Mapping[str, str], packages: Collection[str]) -> None:
+        self._folder, self._sources, self._packages = folder, dict(sources), set(packages)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        return spec_from_loader(name, self, is_package=self.is_package(name)) if name in self._sources else None
+        if name not in self._sources:
+            return None
+        spec = spec_from_loader(name, self, origin=str(self._folder / f"{name}.py"), is_package=self.is_package(name))
+        if spec is not None:
+            spec.has_location = True  # a module has its file
+        return spec
 
     def is_package(self, name: str) -> bool:
         return name in self._packages
@@ -250,73 +247,97 @@ class _Code(MetaPathFinder, InspectLoader):
     def get_source(self, name: str) -> str:
         return self._sources[name]
 
+    @contextmanager
+    def main(self) -> Iterator[ModuleType]:
+        """The first of the modules, run. Others of their names are back in place afterwards."""
+        before = {name: sys.modules.pop(name) for name in self._sources if name in sys.modules}
+        sys.meta_path.insert(0, self)
+        try:
+            yield importlib.import_module(next(iter(self._sources)))
+        finally:
+            sys.meta_path.remove(self)
+            for name in self._sources:
+                sys.modules.pop(name, None)
+            sys.modules.update(before)
+
 
 def _code(folder: Path, manifest: Mapping[str, Any], trust: Collection[str]) -> _Code | None:
     """The user's modules that the model needs. Raises ModelError where one is not whole, or nobody trusts it."""
-    modules = manifest.get("code")
-    if not modules:
+    if not manifest.get("code"):
         return None
-    sources, strange = {}, []
-    for module in modules:
-        name, expected = str(module["file"]), manifest["checksum"].get(module["file"])
-        if Path(name).name != name or str(module["module"]).partition(".")[0] in _TAKEN:
-            raise ModelError(f"{folder / MANIFEST}: '{name}' is no file of a model's code. Export the model again")
-        try:
-            text = (folder / name).read_bytes()
-        except OSError as error:
-            raise ModelError(f"{folder / name}: cannot be read ({error.strerror}). Export the model again") from None
-        found = hashlib.sha256(text).hexdigest()
-        if found != expected:
-            raise ModelError(f"{folder / name}: its checksum is not that of {MANIFEST}. Export the model again")
-        strange += [name] if found not in trust and text.strip() else []
-        sources[str(module["module"])] = text.decode("utf-8")
+    sums, sources, strange = manifest["checksum"], {}, list[str]()
+    for module in manifest["code"]["modules"]:
+        name, file = str(module["module"]), f"{module['module']}.py"
+        if name.partition(".")[0] in _TAKEN or not all(map(str.isidentifier, name.split("."))) or file not in sums:
+            raise ModelError(f"{folder / MANIFEST}: '{file}' is no file of a model's code. Export the model again")
+        text = (folder / file).read_bytes()
+        if hashlib.sha256(text).hexdigest() not in trust and text.strip():
+            strange.append(file)
+        sources[name] = text.decode("utf-8")
     if strange:
         raise ModelError(
             f"{folder}: runs code of its own where it predicts ({_listed(strange)}), which is not that of a search "
             f"here. Read it, and if you trust it, name your copy: {' '.join(f'--trust {name}' for name in strange)}"
         )
-    return _Code(sources, [str(module["module"]) for module in modules if module.get("package")])
+    packages = [module["module"] for module in manifest["code"]["modules"] if module.get("package")]
+    return _Code(folder, sources, packages)
 
 
-@contextmanager
-def _running(code: _Code | None) -> Iterator[dict[str, Any] | None]:
-    """What the user's modules define, by name. Others of their names are back in place afterwards."""
-    if code is None:
-        yield None
-        return
-    before = {name: sys.modules.pop(name) for name in code.names if name in sys.modules}
-    sys.meta_path.insert(0, code)
+def _built(folder: Path, code: _Code, manifest: Mapping[str, Any], before: keras.Model) -> keras.Model:
+    """What the user's code builds of the model's values, with its weights. Raises ModelError where that goes wrong."""
     try:
-        yield {name: each for module in code.names for name, each in _defined(module)}
-    finally:
-        sys.meta_path.remove(code)
-        for name in code.names:
-            sys.modules.pop(name, None)
-        sys.modules.update(before)
+        import keras_tuner
 
-
-def _defined(name: str) -> Iterator[tuple[str, Any]]:
-    try:
-        module = importlib.import_module(name)
+        hp = keras_tuner.HyperParameters()
+        hp.values = dict(manifest["values"])
+        with code.main() as module:
+            found = getattr(module, manifest["code"]["name"])
+            found = found() if isinstance(found, type) else found
+            getattr(found, "declare_hyperparameters", lambda hp: None)(hp)
+            core = getattr(found, "build", found)(hp)
+            core(before({each.name: _nothing(each) for each in before.inputs}))  # one that is built by its first rows
+        with np.load(folder / CORE, allow_pickle=False) as weights:
+            core.set_weights([weights[name] for name in weights.files])
     except (Exception, SystemExit) as error:
-        raise ModelError(f"its code cannot run here: {name}: {type(error).__name__}: {error}") from error
-    for word, each in vars(module).items():
-        if callable(each) and getattr(each, "__module__", None) == name:
-            yield word, each
+        raise ModelError(
+            f"{folder}: its code cannot run here ({type(error).__name__}: {_first_line(error)})"
+        ) from error
+    return core
 
 
-def _check_archive(path: Path, modules: Collection[str] = (), compiled: bool = False) -> None:
+def _nothing(tensor: keras.KerasTensor) -> Any:
+    """A row of it without anything in it."""
+    import keras
+
+    empty = np.full((1, *tensor.shape[1:]), "" if tensor.dtype == "string" else 0, object)
+    return keras.ops.convert_to_tensor(empty if tensor.dtype == "string" else empty.astype(np.float32), tensor.dtype)
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), "")
+
+
+def _loaded(path: Path) -> keras.Model:
+    import keras
+
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (OSError, TypeError, ValueError, KeyError) as error:
+        reason = _first_line(error) or type(error).__name__
+        raise ModelError(f"{path}: Keras cannot load it ({reason})") from None
+
+
+def check_archive(path: Path) -> None:
     """Raises ModelError unless the file is a Keras archive of stock layers, of a sound size, that reads no other file.
 
-    What is defined in `modules` is allowed too, and where that is so the `compiled` code of a Lambda layer may be. A
-    checksum says that a file is whole, not whose it is: both may come from elsewhere.
+    A checksum says that a file is whole, not whose it is: both may come from elsewhere.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-            others = sorted({member.filename for member in members} - _MEMBERS)
-            if others:
-                raise ModelError(f"{path}: refused, it holds '{others[0]}', which no model of this kind has")
+            strange = sorted({member.filename for member in members} - _MEMBERS)
+            if strange:
+                raise ModelError(f"{path}: refused, it holds '{strange[0]}', which no model of this kind has")
             if sum(member.file_size for member in members) > _MOST_BYTES:
                 raise ModelError(f"{path}: refused, it unpacks to more than {_MOST_BYTES >> 30} GiB")
             config = json.loads(archive.read("config.json"))
@@ -324,39 +345,25 @@ def _check_archive(path: Path, modules: Collection[str] = (), compiled: bool = F
         if isinstance(error, ModelError):
             raise
         raise ModelError(f"{path}: not a Keras archive ({error})") from None
-    for part in parts(config):
-        if problem := strange(part, modules, compiled):
-            raise ModelError(f"{path}: refused, {problem}")
+    for part in _parts(config):
+        name, module = part["class_name"], part.get("module")
+        allowed = name in _VALUES or (module in _MODULES and name not in _REFUSED)
+        if not allowed or part.get("registered_name") not in (None, name):
+            raise ModelError(f"{path}: refused, '{module}.{name}' is not a stock layer of Keras")
+        if name in _LOOKUPS and not isinstance(part["config"].get("vocabulary"), list):
+            raise ModelError(f"{path}: refused, a {name} of it would read its words from another file")
 
 
-def strange(part: Mapping[str, Any], modules: Collection[str] = (), compiled: bool = False) -> str | None:
-    """What is wrong with a part of a configuration that is neither Keras' own nor defined in those modules."""
-    name, module = part["class_name"], part.get("module")
-    if name == "__lambda__":
-        allowed = bool(modules) and compiled
-        return None if allowed else "a Lambda layer of it holds compiled code; a function with a name could be read"
-    if name in _VALUES:
-        return None
-    own = module in modules and module not in _MODULES
-    calls = name == "Lambda" and bool(modules) and module in _MODULES
-    stock = module in _MODULES and name not in _CALLERS and part.get("registered_name") in (None, name)
-    if name in _PROGRAMS or not (own or calls or stock):
-        return f"'{module}.{name}' is not a stock layer of Keras"
-    if name in _LOOKUPS and not isinstance(part["config"].get("vocabulary"), list):
-        return f"a {name} of it would read its words from another file"
-    return None
-
-
-def parts(config: Any) -> Iterator[dict[str, Any]]:
+def _parts(config: Any) -> Iterator[dict[str, Any]]:
     """Everything in the configuration that names a class."""
     if isinstance(config, dict):
         if "class_name" in config:
             yield config
         for value in config.values():
-            yield from parts(value)
+            yield from _parts(value)
     elif isinstance(config, list):
         for value in config:
-            yield from parts(value)
+            yield from _parts(value)
 
 
 def _renamed(rows: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

@@ -1,91 +1,61 @@
-"""The user's files that a model needs where it is loaded again, and whether it can be."""
+"""A user's own model as files: of stock layers one that loads anywhere, else with the code that builds it."""
 
 from __future__ import annotations
 
 import ast
-import json
 import sys
 import warnings
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import keras
+import numpy as np
 
-from tuner.errors import TrialFailed
 from tuner.model_file import ModelFile
-from tuner.models.champion import parts, strange
+from tuner.models.champion import CORE, MODEL, OUTPUTS, check_archive
+from tuner.models.own_network import Wrapped
+from tuner.models.raw import Arithmetic, raw_model, transformed
 
 
-def check(model: keras.Model, file: ModelFile) -> None:
-    """Raises TrialFailed where the model cannot be written into a file, or not be loaded from it again.
+def save(made: Wrapped, preprocessing: Arithmetic, file: ModelFile, folder: Path) -> dict[str, Any] | None:
+    """Writes the model of raw columns into the folder, and says what of the user's code it needs there; None where it
+    is of stock layers only, and one file that loads wherever Keras is.
 
-    Better before it is trained than after all its search.
+    Else it is in parts, see `tuner.models.champion`: what the user's code builds is built by it again, so that nothing
+    of it need have a configuration of its own.
     """
-    modules = dict(_modules(file))
-    with bare(model):
-        for part in parts(_described(model)):
-            _check_part(part, modules, file)
+    if _saved_whole(made, preprocessing, folder / MODEL):
+        return None
+    tensors, matrix = transformed(preprocessing)
+    keras.Model(tensors, made.inputs.tensors(matrix), name="before").save(folder / MODEL)
+    given = keras.Input(made.output.shape[1:], dtype=made.output.dtype)
+    found = keras.layers.Identity()(preprocessing.restored(made.meaning.predictions(given)))
+    keras.Model(given, found, name="after").save(folder / OUTPUTS)
+    weights = {f"arr_{i:05d}": each for i, each in enumerate(made.model.get_weights())}
+    np.savez(folder / CORE, allow_pickle=False, **weights)
+    return {"name": file.name, "modules": [_copied(name, module, folder) for name, module in _modules(file)]}
 
 
-def travelling(archive: Path, file: ModelFile, folder: Path) -> list[dict[str, Any]]:
-    """Copies into the folder what the model in `archive` needs of the user's files, and says which modules they are;
-    nothing where it is of stock layers only.
-    """
-    with zipfile.ZipFile(archive) as members:
-        config = json.loads(members.read("config.json"))
-    if not any(strange(part) for part in parts(config)):
-        return []
-    return [_copied(name, module, folder) for name, module in _modules(file)]
+def _saved_whole(made: Wrapped, preprocessing: Arithmetic, path: Path) -> bool:
+    """Writes it as one file, if Keras can load that without any code of the user's."""
+    # Else its optimizer, its losses and its metrics would be written with it.
+    made.model.compiled, made.model.optimizer = False, None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a Lambda layer, which is not written in the end
+        try:
+            raw_model(preprocessing, made.network).save(path)
+            check_archive(path)
+        except Exception:  # noqa: BLE001 - whatever a layer without a configuration raises
+            path.unlink(missing_ok=True)
+            return False
+    return True
 
 
 def _copied(name: str, module: ModuleType, folder: Path) -> dict[str, Any]:
-    to = folder / f"{name}.py"
-    to.write_bytes(Path(module.__file__).read_bytes() if module.__file__ else b"")
-    return {"module": name, "file": to.name, "package": hasattr(module, "__path__")}
-
-
-class bare:  # noqa: N801 - reads as what it does
-    """Without what the model was compiled with, for a while: its losses and metrics are no part of what predicts."""
-
-    def __init__(self, model: keras.Model) -> None:
-        self._model, self._compiled = model, bool(model.compiled)
-
-    def __enter__(self) -> None:
-        self._model.compiled = False
-
-    def __exit__(self, *_: object) -> None:
-        self._model.compiled = self._compiled
-
-
-def _described(model: keras.Model) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what is compiled code, we say more than Keras
-        try:
-            return keras.saving.serialize_keras_object(model)
-        except Exception as error:
-            raise TrialFailed(
-                f"the model could not be exported: {_line(error)}. A layer of your own needs a get_config that gives "
-                "the arguments of its __init__"
-            ) from error
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
-
-
-def _check_part(part: Mapping[str, Any], modules: Mapping[str, ModuleType], file: ModelFile) -> None:
-    if problem := strange(part, modules.keys(), compiled=True):
-        raise TrialFailed(f"the model could not be exported: {problem}, nor defined in {file.path.name} or beside it")
-    module = modules.get(str(part.get("module")))
-    name = part["config"] if part["class_name"] == "function" else part["class_name"]
-    if module is not None and not hasattr(module, str(name)):
-        raise TrialFailed(
-            f"the model could not be exported: '{name}' is made inside a function of {module.__name__}; at the top of "
-            "its file it can be found again"
-        )
+    (folder / f"{name}.py").write_bytes(Path(module.__file__).read_bytes() if module.__file__ else b"")
+    return {"module": name, "package": hasattr(module, "__path__")}
 
 
 def _modules(file: ModelFile) -> Iterator[tuple[str, ModuleType]]:

@@ -16,12 +16,13 @@ from tuner.models.own_outputs import Meaning, meaning
 @dataclass(frozen=True, slots=True)
 class Wrapped:
     """A user's model with what stands around it. `network` takes (rows, features) and gives what the network of a task
-    does; its weights are those of the model, in their order.
+    does; its weights are those of the model, in their order. `output` is what the model itself gives.
     """
 
     model: keras.Model
     network: keras.Model
     inputs: Inputs
+    output: keras.KerasTensor
     meaning: Meaning
 
 
@@ -43,7 +44,7 @@ def wrapped(model: keras.Model, layout: Layout, task: Task, classes: int) -> Wra
     if isinstance(output, list | tuple) and len(output) == 1:
         output = output[0]
     found = meaning(model, output, task, classes)
-    return Wrapped(model, keras.Model(rows, found.predictions(output), name="network"), inputs, found)
+    return Wrapped(model, keras.Model(rows, found.predictions(output), name="network"), inputs, output, found)
 
 
 def _shapes(layout: Layout) -> str:

@@ -47,7 +47,7 @@ def save(folder: Path, champion: Path, example: Sequence[Mapping[str, Any]], cod
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:
         files = Path(place) / "champion"
         files.mkdir()
-        for name in (*_FILES, *(each["file"] for each in manifest.get("code", ()))):
+        for name in (*_FILES, *(manifest["checksum"] if manifest.get("code") else ())):
             shutil.copy2(champion / name, files)
         shutil.copy2(code, files / "champion.py")
         made = Path(place) / "model"

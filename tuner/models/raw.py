@@ -42,16 +42,22 @@ def raw_model(preprocessing: Arithmetic, core: keras.Model) -> keras.Model:
     NaN where a cell is missing; string (rows, 1) for texts, "" where missing; float32 (rows, …) for an array.
     The weights are those of `core`, shared, not copied.
     """
+    tensors, matrix = transformed(preprocessing)
+    # Under a name of its own, because that of `core` may be the name of a column.
+    network = stock(core)
+    output = preprocessing.restored(_probable(network(matrix), core))
+    return keras.Model(tensors, output, name="raw")
+
+
+def transformed(preprocessing: Arithmetic) -> tuple[dict[str, keras.KerasTensor], Any]:
+    """The inputs of raw columns by name, and the transformed matrix as a part of their graph."""
     columns = preprocessing.columns()
     inputs = {column["name"]: _input(column) for column in columns}
     hits = [_hits(i, inputs[text.name], text.vocabulary) for i, text in enumerate(preprocessing.texts)]
     matrix = preprocessing.matrix(
         keras.ops, _joined([inputs[column["name"]] for column in columns if column["kind"] != "text"]), hits
     )
-    # Under a name of its own, because that of `core` may be the name of a column.
-    network = stock(core)
-    output = preprocessing.restored(_probable(network(matrix), core))
-    return keras.Model({tensor.name: tensor for tensor in inputs.values()}, output, name="raw")
+    return {tensor.name: tensor for tensor in inputs.values()}, matrix
 
 
 def _probable(output: Any, core: keras.Model) -> Any:

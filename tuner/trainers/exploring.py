@@ -19,7 +19,7 @@ from tuner.errors import StudyError
 from tuner.model_file import ModelFile
 from tuner.trainers import own as training
 from tuner.trainers.conditions import Found, Key, Scopes, Seen, entries, listed, unexplained
-from tuner.trainers.networks import split_of
+from tuner.trainers.readings import split_of
 from tuner.trainers.work import Work
 from tuner.trial import Value
 

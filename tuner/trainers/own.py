@@ -29,7 +29,6 @@ from tuner.model_file import ModelFile
 from tuner.models.champion import Champion, ModelError, sums_of
 from tuner.trainers import plain, readings, weights
 from tuner.trainers.course import Course, Kept
-from tuner.trainers.networks import split_of
 from tuner.trainers.work import Work
 from tuner.trial import Report, Result, State, Trial
 
@@ -37,7 +36,7 @@ with quiet.stderr():
     import keras
     import keras_tuner
 
-    from tuner.models import own, own_code
+    from tuner.models import own
     from tuner.models.own_network import Wrapped, wrapped
 
 # How far a model that was loaded may be from the one that was written: it may add up in another order.
@@ -79,7 +78,7 @@ def program(work: Work) -> dict[str, str]:
 
 def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None:
     """Takes the course from its first epoch to its end."""
-    trial, split = course.trial, split_of(work)
+    trial, split = course.trial, readings.split_of(work)
     made = build(work, trial, split)
     _go_on(made, work, trial)
     epochs = _Epochs(work, course, report, split, made)
@@ -128,8 +127,7 @@ def build(work: Work, trial: Trial, split: Split) -> Made:
         split.task,
         len(split.classes) if split.classes else 1,
     )
-    own_code.check(model, work.model)
-    return Made(found.model, found.network, found.inputs, found.meaning, hypermodel, hp)
+    return Made(found.model, found.network, found.inputs, found.output, found.meaning, hypermodel, hp)
 
 
 def data(made: Wrapped, split: Split, rows: int | None = None) -> tuple[Any, Array, tuple[Any, Array]]:

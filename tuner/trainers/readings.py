@@ -6,6 +6,7 @@ Every trainer reads its epochs here, so that their numbers mean the same.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,15 @@ from tuner import metrics
 from tuner.data.split import Split
 from tuner.metrics import Array, Task
 from tuner.models.outputs import probabilities
+from tuner.trainers.work import Work
+
+
+def split_of(work: Work) -> Split:
+    """The rows of a search. For a user's own model the values of a regression stay in their own units."""
+    split = Split.open(work.split)
+    if work.model is None:
+        return split
+    return replace(split, preprocessing=replace(split.preprocessing, target_mean=0.0, target_scale=1.0))
 
 
 def train(split: Split, loss: float, second: float) -> dict[str, float]:
