@@ -3,39 +3,57 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tuner.commands.named import named, numbered
+from tuner.commands.searching import GOALS
+from tuner.commands.settings import given, opened, rows
 from tuner.errors import StudyError, nearest
 
 if TYPE_CHECKING:
     from tuner.home import Home
-    from tuner.study import Study
 
-_FRESH = click.option("--fresh", is_flag=True, help="Into a new search beside the one that there is.")
+_INTO = (
+    click.option("--fresh", is_flag=True, help="Into a new search beside the one that there is."),
+    click.option("--data", metavar="FILE", help="The rows of a model of your own, as for tuner search."),
+    click.option("--target", metavar="COLUMN", help="The column of --data to predict."),
+    click.option("--objective", metavar="METRIC", help="What the search makes better: val_accuracy, val_loss, …"),
+    click.option("--goal", type=click.Choice(GOALS), help="Which way it is better.  [default: what its name means]"),
+    click.option("--epochs", type=click.IntRange(min=1), help="The most epochs of a trial that is trained here."),
+    click.option("--batch-size", type=click.IntRange(min=1), help="Rows of one step."),
+)
+
+
+def _into(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say into which search, in their order: those of a search that such a command may begin."""
+    for option in reversed(_INTO):
+        command = option(command)
+    return command
 
 
 @click.command("import-keras-tuner")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("study", required=False)
-@_FRESH
-def import_keras_tuner(folder: Path, study: str | None, fresh: bool) -> None:
+@_into
+def import_keras_tuner(folder: Path, study: str | None, fresh: bool, **into: Any) -> None:
     """Bring the trials of a KerasTuner project into a search.
 
     DIR is the project's folder, the one with oracle.json in it. STUDY is a study's name or file, or one of its
-    searches, as diabetes@1; without it, the study of the folder's name.
+    searches, as diabetes@1, or a model of your own, as mymodel.py:build_model with --data; without it, the study of the
+    folder's name.
     """
     from tuner.exchange import bringing, keras_tuner
     from tuner.home import Home
 
     home = Home.here()
     name, number = numbered(study or _default(folder.resolve().name, home, "import-keras-tuner", str(folder)))
-    opened = _opened(name, number, home)
+    loaded = opened(name, number, home, _settings(**into))
     done = bringing.bring(
-        lambda aim: keras_tuner.read(folder, aim), opened, home, click.echo, number=number, fresh=fresh
+        lambda aim: keras_tuner.read(folder, aim), loaded, home, click.echo, number=number, fresh=fresh
     )
     for line in done.lines:
         click.echo(line)
@@ -45,21 +63,22 @@ def import_keras_tuner(folder: Path, study: str | None, fresh: bool) -> None:
 @click.argument("url")
 @click.argument("name")
 @click.argument("study", required=False)
-@_FRESH
-def import_optuna(url: str, name: str, study: str | None, fresh: bool) -> None:
+@_into
+def import_optuna(url: str, name: str, study: str | None, fresh: bool, **into: Any) -> None:
     """Bring the trials of an Optuna study into a search.
 
     URL is its storage: sqlite:///study.db, any other database, or the path of a journal file. NAME is the study's name
-    there. STUDY is ours, or one of its searches, as diabetes@1; without it, the study of the same name.
+    there. STUDY is ours, or one of its searches, as diabetes@1, or a model of your own, as mymodel.py:build_model with
+    --data; without it, the study of the same name.
     """
     from tuner.exchange import bringing, optuna_study
     from tuner.home import Home
 
     home = Home.here()
     mine, number = numbered(study or _default(name, home, "import-optuna", url, name))
-    opened = _opened(mine, number, home)
+    loaded = opened(mine, number, home, _settings(**into))
     done = bringing.bring(
-        lambda aim: optuna_study.read(url, name, aim), opened, home, click.echo, number=number, fresh=fresh
+        lambda aim: optuna_study.read(url, name, aim), loaded, home, click.echo, number=number, fresh=fresh
     )
     for line in done.lines:
         click.echo(line)
@@ -94,8 +113,16 @@ def _default(name: str, home: Home, *command: str) -> str:
     )
 
 
-def _opened(name: str, number: int | None, home: Home) -> Study:
-    """The study that a search of that name has."""
-    from tuner.opening import study
-
-    return study(name, number, home, {})
+def _settings(
+    data: str | None,
+    target: str | None,
+    objective: str | None,
+    goal: str | None,
+    epochs: int | None,
+    batch_size: int | None,
+) -> dict[str, dict[str, Any]]:
+    return given(
+        data={"source": None if data is None else rows(data), "target": target},
+        objective={"metric": objective, "goal": goal},
+        training={"epochs": epochs, "batch_size": batch_size},
+    )

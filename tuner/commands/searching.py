@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from tuner.commands.named import named, numbered
+from tuner.commands.settings import given, opened, rows
 from tuner.commands.stopping import Stopped
 from tuner.errors import StudyError
 
 if TYPE_CHECKING:
-    from tuner.home import Home
-    from tuner.study import Study
+    pass
 
 # The choices stand here once more, because reading them from tuner.study would import pydantic for `--help`.
 DRIVERS = ("optuna", "keras-tuner")
@@ -80,8 +79,8 @@ def search(
     from tuner.study import seconds
 
     home = Home.here()
-    options = _given(
-        data={"source": None if data is None else _rows(data), "target": target},
+    options = given(
+        data={"source": None if data is None else rows(data), "target": target},
         objective={"metric": objective, "goal": goal},
         training={"epochs": epochs, "batch_size": batch_size},
         search={
@@ -96,7 +95,7 @@ def search(
         },
     )
     name, number = numbered(study)
-    loaded = _opened(name, number, home, options)
+    loaded = opened(name, number, home, options)
     told: tuple[str, ...] = ()
     if from_ is not None and loaded.model is not None:
         raise StudyError("--from: a model of your own has values of its own; say them in [[start]] of a study file")
@@ -131,44 +130,6 @@ def search(
         report.print_outcome(outcome, shown, _same_command())
     if outcome.ended == "stopped":
         sys.exit(stopped.code)
-
-
-def _opened(name: str, number: int | None, home: Home, options: dict[str, dict[str, Any]]) -> Study:
-    """The study with the options of the command; what is wrong with an option is said of the option."""
-    from tuner import model_file
-    from tuner.opening import study
-
-    try:
-        return study(name, number, home, options)
-    except StudyError as error:
-        if not model_file.is_one(name):  # which has no file of settings
-            study(name, number, home, {})  # what is wrong with the file itself comes first
-        known = {"data.source": "--data", "objective.metric": "--objective"}
-        keys = [(f"{section}.{key}", key) for section, chosen in options.items() for key in chosen]
-        given = {path: known.get(path, f"--{key.replace('_', '-')}") for path, key in keys}
-        raise StudyError(*(_of_option(problem, given) for problem in error.problems)) from None
-
-
-def _given(**options: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The options that the command has, by section."""
-    return {
-        section: chosen
-        for section, each in options.items()
-        if (chosen := {key: value for key, value in each.items() if value is not None})
-    }
-
-
-def _rows(given: str) -> str:
-    """A source by its name; a file as seen from here, as one that a study names is looked for beside the study."""
-    scheme, colon, _ = given.partition(":")
-    named = colon and len(scheme) > 1 and not Path(given).exists()  # one letter is a Windows drive
-    return given if named else str(Path(given).absolute())
-
-
-def _of_option(problem: str, given: dict[str, str]) -> str:
-    where, _, told = problem.partition(": ")
-    key, _, what = told.partition(": ")
-    return f"{given[key]}: {what}" if key in given else f"{where}: {told}"
 
 
 def _same_command() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tuner import opening, wording
+from tuner import discovering, opening, wording
 from tuner.errors import ExchangeError
 from tuner.exchange.foreign import DIGEST, ForeignSearch, ForeignTrial, fit
 from tuner.home import Home
@@ -56,6 +56,7 @@ def bring(
     """
     address.check(home.tracking_uri)
     split = opening.split(study, home)
+    study = discovering.discovered(study, split, say)
     objective = study.objective_for(split.task)
     found = read(objective)
     fitting, reasons = _fitting(found, study, objective)
