@@ -88,9 +88,23 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
      ["objective.metric: the data is a regression task, expected one of val_rmse, val_mae, val_loss, val_r2,"
       " got 'val_accuracy'"]),
     ("unknown driver", with_("search", "driver = 'optima'"),
-     ["search.driver: expected one of optuna, got 'optima'. Did you mean 'optuna'?"]),
+     ["search.driver: expected one of optuna, keras-tuner, got 'optima'. Did you mean 'optuna'?"]),
     ("unknown sampler", with_("search", "sampler = 'tpee'"),
-     ["search.sampler: expected one of tpe, cma-es, nsga-ii, random, grid, qmc, got 'tpee'. Did you mean 'tpe'?"]),
+     ["search.sampler: expected one of tpe, cma-es, nsga-ii, random, grid, qmc, hyperband, bayesian, got 'tpee'. "
+      "Did you mean 'tpe'?"]),
+    ("sampler of the other driver", with_("search", "sampler = 'bayesian'"),
+     ["search.sampler: expected one of tpe, cma-es, nsga-ii, random, grid, qmc, got 'bayesian', which is of the "
+      "driver keras-tuner"]),
+    ("sampler of Optuna's", with_("search", "driver = 'keras-tuner'\nsampler = 'tpe'"),
+     ["search.sampler: expected one of hyperband, bayesian, random, grid, got 'tpe', which is of the driver optuna"]),
+    ("pruner without Optuna", with_("search", "driver = 'keras-tuner'\npruner = 'median'"),
+     ["search.pruner: keras-tuner stops no trial early, got 'median'; leave it out"]),
+    ("several objectives without Optuna", with_("objective", "metric = ['val_accuracy', 'params']")
+     + "[search]\ndriver = 'keras-tuner'\n",
+     ["search.driver: keras-tuner has one objective, expected optuna for several"]),
+    ("epochs of Hyperband's",
+     with_("search", "driver = 'keras-tuner'").replace(SPACE, f"{SPACE}epochs = {{ int = [1, 9] }}\n"),
+     ["space.epochs: hyperband gives each trial its epochs, up to training.epochs; leave it out"]),
     ("unknown pruner", with_("search", "pruner = 3"),
      ["search.pruner: expected one of hyperband, successive-halving, median, none, got 3"]),
     ("unknown task", data("task = 'regresion'"),

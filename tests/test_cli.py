@@ -58,6 +58,7 @@ def test_a_bad_study_file_is_told_without_a_heavy_import(tmp_path: Path) -> None
 
 
 def test_the_choices_are_those_of_study_files() -> None:
+    assert searching.DRIVERS == study.DRIVERS
     assert searching.SAMPLERS == study.SAMPLERS
     assert searching.PRUNERS == study.PRUNERS
     assert searching.TRAINERS == study.TRAINERS

@@ -18,9 +18,17 @@ from tuner.trial import PARAMS, Value
 
 SCHEMES = ("openml", "sklearn", "keras")
 FORMATS = (".csv", ".parquet", ".npz")
-SAMPLERS = ("tpe", "cma-es", "nsga-ii", "random", "grid", "qmc")
+# The samplers of each driver; the first is what it has by default.
+SAMPLERS_OF = {
+    "optuna": ("tpe", "cma-es", "nsga-ii", "random", "grid", "qmc"),
+    "keras-tuner": ("hyperband", "bayesian", "random", "grid"),
+}
+DRIVERS = tuple(SAMPLERS_OF)
+SAMPLERS = tuple(dict.fromkeys(sampler for own in SAMPLERS_OF.values() for sampler in own))
 TRAINERS = ("auto", "stacked", "plain")
 PRUNERS = ("hyperband", "successive-halving", "median", "none")
+# KerasTuner's oracles hear of no trial before it has ended.
+PRUNERS_OF = {"optuna": PRUNERS, "keras-tuner": ("none",)}
 # Metrics are read on the validation rows, as every choice is made there.
 METRICS = tuple(f"val_{name}" for name in metrics.NAMES)
 
@@ -281,9 +289,13 @@ def _duration(duration: str) -> str:
 class SearchSection(Section):
     """How the space is searched."""
 
-    driver: Literal["optuna"] = Field("optuna", description="what proposes trials")
-    sampler: Literal[SAMPLERS] = Field("tpe", description="how it proposes them")  # type: ignore[valid-type]
-    pruner: Literal[PRUNERS] = Field("hyperband", description="how it stops bad ones early")  # type: ignore[valid-type]
+    driver: Literal[DRIVERS] = Field("optuna", description="what proposes trials")  # type: ignore[valid-type]
+    sampler: Literal[SAMPLERS] = Field(  # type: ignore[valid-type]
+        "tpe", description="how it proposes them; by default hyperband where keras-tuner does"
+    )
+    pruner: Literal[PRUNERS] = Field(  # type: ignore[valid-type]
+        "hyperband", description="how it stops bad ones early; keras-tuner stops none"
+    )
     trainer: Literal[TRAINERS] = Field(  # type: ignore[valid-type]
         "auto", description="many trials in one program, one by one with Keras, or each as it can"
     )
@@ -299,8 +311,24 @@ class SearchSection(Section):
     finalists: Count = Field(3, description="the best trials that are trained again with fresh seeds")
     max_failures: Count = Field(10, description="that many failed trials in a row end the search")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _by_default(cls, given: Any) -> Any:
+        """What is not said is the driver's own."""
+        if not isinstance(given, dict) or given.get("driver") not in DRIVERS:
+            return given
+        driver = given["driver"]
+        return {"sampler": SAMPLERS_OF[driver][0], "pruner": PRUNERS_OF[driver][0], **given}
+
     @model_validator(mode="after")
     def _consistent(self) -> SearchSection:
+        if self.sampler not in (own := SAMPLERS_OF[self.driver]):
+            (other,) = (driver for driver in DRIVERS if self.sampler in SAMPLERS_OF[driver])
+            raise refused(
+                [f"sampler: expected one of {', '.join(own)}, got '{self.sampler}', which is of the driver {other}"]
+            )
+        if self.pruner not in PRUNERS_OF[self.driver]:
+            raise refused([f"pruner: {self.driver} stops no trial early, got '{self.pruner}'; leave it out"])
         if self.repeats > 1 and self.sampler != "grid":
             raise ValueError(
                 f"repeats are of the grid sampler, got {self.repeats} with '{self.sampler}'; leave them out"
@@ -310,4 +338,4 @@ class SearchSection(Section):
     @property
     def learns(self) -> bool:
         """Whether what a trial comes to has a say in later ones."""
-        return bool(self.sampler in ("tpe", "cma-es", "nsga-ii") or self.pruner != "none")
+        return bool(self.sampler in ("tpe", "cma-es", "nsga-ii", "bayesian", "hyperband") or self.pruner != "none")

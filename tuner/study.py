@@ -31,9 +31,12 @@ from tuner.home import find, names
 from tuner.metrics import Task
 from tuner.model_file import ModelFile
 from tuner.sections import (
+    DRIVERS,
     FORMATS,
     PRUNERS,
+    PRUNERS_OF,
     SAMPLERS,
+    SAMPLERS_OF,
     TRAINERS,
     DataSection,
     EarlyStopping,
@@ -45,12 +48,12 @@ from tuner.sections import (
     function_of,
     seconds,
 )
-from tuner.space import Space
+from tuner.space import Choice, Space
 from tuner.strict import Section, got, problems, refused
 from tuner.trial import PARAMS, Aim, Objective, Value
 
 __all__ = [
-    "PRUNERS", "SAMPLERS", "TRAINERS", "DataSection", "EarlyStopping", "ObjectiveSection", "SearchSection",
+    "DRIVERS", "PRUNERS", "SAMPLERS", "TRAINERS", "DataSection", "EarlyStopping", "ObjectiveSection", "SearchSection",
     "SplitSection", "Study", "TrainingSection", "find", "from_document", "load", "names", "schema", "seconds",
 ]  # fmt: skip
 
@@ -61,6 +64,9 @@ _NOT_A_SETTING = {
     "search.keep_models", "search.finalists", "search.max_failures",
 }  # fmt: skip
 
+
+# So many values of a continuum are in KerasTuner's grid.
+_LISTED = 10
 
 # What a study has that is not a key of its file.
 _INNER = ("name", "document", "text")
@@ -130,11 +136,9 @@ class Study(Section):
         if (stopping := self.training.early_stopping) and stopping.patience is None and "patience" not in named:
             lines.append("training.early_stopping.patience: is missing. Expected epochs to wait for a better objective")
         if self.search.sampler == "grid" and self.space.size is None:
-            lines += [
-                f"space.{name}: the grid sampler needs listed values; give it a step or a choice"
-                for name, parameter in ((each.name, each) for each in self.space.parameters)
-                if parameter.size is None
-            ]
+            lines += self._of_grid()
+        if self.search.sampler == "hyperband" and "epochs" in named:
+            lines.append("space.epochs: hyperband gives each trial its epochs, up to training.epochs; leave it out")
         if not self.undiscovered:
             lines += self._wrong_starts()
         if self.objective.several:
@@ -152,6 +156,34 @@ class Study(Section):
     def undiscovered(self) -> bool:
         """Whether it is still to be found what the user's own model lets vary."""
         return self.model is not None and not self.space.parameters
+
+    def _of_grid(self) -> Iterator[str]:
+        """What cannot be listed."""
+        if self.search.driver == "keras-tuner":
+            try:
+                _ = self.listed
+            except ValueError as error:
+                yield from (f"space.{line}" for line in str(error).splitlines())
+            return
+        for parameter in self.space.parameters:
+            if parameter.size is None:
+                yield f"space.{parameter.name}: the grid sampler needs listed values; give it a step or a choice"
+
+    @property
+    def listed(self) -> Space:
+        """The space as KerasTuner's grid has it: ten values of a continuum, evenly spread on its scale.
+
+        Raises ValueError where rules leave none of them.
+        """
+        shares = [(i + 0.5) / _LISTED for i in range(_LISTED)]
+        parameters = (
+            Choice(
+                name=each.name, each=each.each, when=each.when, ruled=each.ruled,
+                options=tuple(dict.fromkeys(each.at(share) for share in shares)),
+            ) if each.size is None else each
+            for each in self.space.parameters
+        )  # fmt: skip
+        return Space(tuple(parameters), self.space.rules)
 
     def _of_own_model(self) -> Iterator[str]:
         """What does not go with a model of the user's own."""
@@ -200,8 +232,10 @@ class Study(Section):
         """What does not go with several objectives."""
         if self.search.pruner != "none":
             yield f"search.pruner: several objectives stop no trial, got '{self.search.pruner}'; leave it out"
-        if self.search.sampler == "cma-es":
-            others = ", ".join(sampler for sampler in SAMPLERS if sampler != "cma-es")
+        if self.search.driver != "optuna":
+            yield f"search.driver: {self.search.driver} has one objective, expected optuna for several"
+        elif self.search.sampler == "cma-es":
+            others = ", ".join(sampler for sampler in SAMPLERS_OF["optuna"] if sampler != "cma-es")
             yield f"search.sampler: cma-es has one objective, expected one of {others} for several"
 
     def objective_for(self, task: Task) -> Objective:
@@ -299,7 +333,15 @@ def with_options(document: Mapping[str, Any], options: Mapping[str, Mapping[str,
         own = made.get(section, {})
         # A section that is no table keeps its place, so that it is reported.
         made[section] = {**own, **chosen} if isinstance(own, dict) else own
+    if (driver := options.get("search", {}).get("driver")) in DRIVERS and isinstance(made["search"], dict):
+        made["search"] = _of_driver(driver, made["search"], options["search"])
     return made
+
+
+def _of_driver(driver: str, search: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """A search whose driver was chosen, without what the file says of another one."""
+    own = {"sampler": SAMPLERS_OF[driver], "pruner": PRUNERS_OF[driver]}
+    return {key: value for key, value in search.items() if key in chosen or value in own.get(key, (value,))}
 
 
 def _shown(path: Path) -> str:

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from tests.contracts.life import EPOCHS, FEW_SIZE, OBJECTIVE, Case, Life, diabetes, few, outcome, ruled, values
+from tests.contracts.life import EPOCHS, FEW_SIZE, OBJECTIVE, Case, Life, outcome, values
 from tuner import study as studies
 from tuner.trial import Report, State, Trial, derive_seed
 
@@ -17,17 +17,32 @@ class DriverContract:
 
     @pytest.fixture
     def life(self, case: Case) -> Life:
-        return Life(case.build, ruled(case.sampler, case.pruner))
+        return Life(case.build, case.ruled())
 
-    def test_proposals_are_numbered_seeded_and_within_the_space(self, life: Life) -> None:
+    def test_proposals_are_numbered_seeded_and_within_the_space(self, life: Life, case: Case) -> None:
         life.work(30)
         trials = life.proposed
         assert len(trials) > 12
         assert [trial.number for trial in trials] == list(range(len(trials)))
         for trial in trials:
             assert list(life.study.space.check(trial.values).items()) == list(trial.values.items())
-            assert (trial.first_epoch, trial.last_epoch, trial.parent, trial.retake) == (1, EPOCHS, None, 0)
+            assert trial.retake == 0
             assert trial.seed == derive_seed(0, trial.number)
+            if not case.promotes:
+                assert (trial.first_epoch, trial.last_epoch, trial.parent) == (1, EPOCHS, None)
+
+    def test_what_goes_on_from_another_has_its_values_and_the_epochs_after_it(self, life: Life, case: Case) -> None:
+        life.work(40)
+        trials = life.proposed
+        later = [trial for trial in trials if trial.parent is not None]
+        assert bool(later) == case.promotes
+        for trial in later:
+            parent = trials[trial.parent or 0]
+            assert parent.number < trial.number
+            assert parent.number in {result.trial.number for result in life.told if result.state is State.COMPLETE}
+            assert dict(trial.values) == dict(parent.values)
+            assert trial.first_epoch == parent.last_epoch + 1 <= trial.last_epoch <= EPOCHS
+        assert {trial.first_epoch for trial in trials if trial.parent is None} == {1}
 
     def test_proposals_obey_the_rules(self, life: Life) -> None:
         life.work(30)
@@ -114,16 +129,18 @@ class DriverContract:
 
     @pytest.mark.parametrize("workers", [1, 4, FEW_SIZE + 1])
     def test_a_finite_space_is_tried_once_each_and_then_exhausted(self, case: Case, workers: int) -> None:
-        life = Life(case.build, few(case.sampler, case.pruner))
+        life = Life(case.build, case.few())
         life.work_to_the_end(workers)
         everything = [json.dumps(one) for one in life.study.space.grid()]
         assert len(everything) == FEW_SIZE
-        assert sorted(json.dumps(one) for one in values(life.proposed)) == sorted(everything)
+        new = [trial for trial in life.proposed if trial.parent is None]
+        assert sorted(json.dumps(one) for one in values(new)) == sorted(everything)
+        assert len({trial.key for trial in life.proposed}) == len(life.proposed)
         assert not life.driver.ask(1).more
         assert not life.again().driver.ask(1).more
 
     def test_a_driver_rebuilt_among_repeats_goes_on_as_the_unbroken_one(self, case: Case) -> None:
-        life = Life(case.build, few(case.sampler, case.pruner))
+        life = Life(case.build, case.few())
         while len(life.proposed) < FEW_SIZE - 4:
             life.work(1, workers=2)
         other, proposed = life.again(), len(life.proposed)
@@ -135,11 +152,14 @@ class DriverContract:
         assert life.state == other.state
 
     def test_a_space_of_one_point_gives_one_trial(self, case: Case) -> None:
-        study = few(case.sampler, case.pruner)
+        study = case.few()
         fixed = {"layers": 1, "activation": "relu", "optimizer": "adam"}
         life = Life(case.build, studies.from_document("one", {**study.document, "space": fixed}))
         assert values(life.ask(3)) == [fixed]
-        assert not life.driver.ask(3).more
+        assert life.driver.ask(3).more == case.promotes
+        life.work_to_the_end(1)
+        assert values(life.proposed) == [fixed] * len(life.proposed)
+        assert (len(life.proposed) > 1) == case.promotes
 
     @pytest.mark.parametrize("epochs", [1, 14, 33, 47])
     def test_a_rebuilt_driver_goes_on_as_the_unbroken_one(self, life: Life, epochs: int) -> None:
@@ -200,7 +220,7 @@ class DriverContract:
 
     def test_the_seed_decides(self, case: Case) -> None:
         def proposals(seed: int) -> list[Trial]:
-            life = Life(case.build, diabetes(case.sampler, case.pruner, seed))
+            life = Life(case.build, case.diabetes(seed))
             life.work(25)
             return life.proposed
 

@@ -32,10 +32,10 @@ FEW: dict[str, Any] = {
 FEW_SIZE = 3 * (2 + 4)
 
 
-def diabetes(sampler: str, pruner: str, seed: int = 0) -> Study:
+def diabetes(sampler: str, pruner: str, seed: int = 0, driver: str = "optuna") -> Study:
     """The study as it is shipped, with few epochs; of a finite space where the sampler needs one."""
     options = {
-        "search": {"sampler": sampler, "pruner": pruner, "seed": seed},
+        "search": {"driver": driver, "sampler": sampler, "pruner": pruner, "seed": seed},
         "training": {"epochs": EPOCHS},
         "space": STEPPED if sampler == "grid" else {},
     }
@@ -51,21 +51,21 @@ RULES = [
 ]
 
 
-def ruled(sampler: str, pruner: str) -> Study:
+def ruled(sampler: str, pruner: str, driver: str = "optuna") -> Study:
     """The same with rules, and a shape that tapers."""
-    plain = diabetes(sampler, pruner)
+    plain = diabetes(sampler, pruner, driver=driver)
     units = {"int": [8, 128], "step": 8, "each": "layers", "taper": True}
     space = {**plain.document["space"], "units": units, "rules": RULES}
     return studies.from_document("ruled", {**plain.document, "space": space})
 
 
-def few(sampler: str, pruner: str, seed: int = 0) -> Study:
+def few(sampler: str, pruner: str, seed: int = 0, driver: str = "optuna") -> Study:
     """A study of a space that a search can exhaust."""
     document = {
         "data": {"source": "sklearn:wine"},
         "space": FEW,
         "training": {"epochs": EPOCHS},
-        "search": {"sampler": sampler, "pruner": pruner, "seed": seed},
+        "search": {"driver": driver, "sampler": sampler, "pruner": pruner, "seed": seed},
     }
     return studies.from_document("few", document)
 
@@ -80,6 +80,16 @@ class Case:
     build: Build
     sampler: str = "random"
     pruner: str = "none"
+    driver: str = "optuna"
+
+    def diabetes(self, seed: int = 0) -> Study:
+        return diabetes(self.sampler, self.pruner, seed, self.driver)
+
+    def ruled(self) -> Study:
+        return ruled(self.sampler, self.pruner, self.driver)
+
+    def few(self) -> Study:
+        return few(self.sampler, self.pruner, driver=self.driver)
 
     @property
     def prunes(self) -> bool:
@@ -88,7 +98,7 @@ class Case:
     @property
     def promotes(self) -> bool:
         """Whether trials go on from the weights of others."""
-        return False
+        return self.sampler == "hyperband"
 
 
 @dataclass
@@ -137,8 +147,9 @@ class Life:
     def report(self, number: int) -> Report:
         """The next epoch of a running trial."""
         history = self.histories[number]
-        history.append({"val_accuracy": made_up(self.running[number], len(history) + 1)})
-        return Report(number, len(history), history[-1])
+        epoch = self.running[number].first_epoch + len(history)
+        history.append({"val_accuracy": made_up(self.running[number], epoch)})
+        return Report(number, epoch, history[-1])
 
     def judge(self, reports: Sequence[Report]) -> set[int]:
         verdict = self.driver.judge(reports)
@@ -179,7 +190,8 @@ class Life:
         for number in self.running:
             for metrics in other.histories[number]:
                 self.histories[number].append(metrics)
-                report = Report(number, len(self.histories[number]), metrics)
+                before = self.running[number].first_epoch - 1
+                report = Report(number, before + len(self.histories[number]), metrics)
                 assert self.driver.judge([report]) == set(), "a trial that had gone on is stopped when trained again"
         self._keep()
 
@@ -202,7 +214,7 @@ def fails(trial: Trial) -> bool:
 
 
 def outcome(trial: Trial, state: State, history: Sequence[Metrics]) -> Result:
-    score = OBJECTIVE.score(history) or (None, None)
+    score = OBJECTIVE.score(history, trial.first_epoch) or (None, None)
     return Result(trial, state, *score, history=tuple(history))
 
 

@@ -17,14 +17,19 @@ from tests.fakes.driver import FakeDriver
 from tuner import drivers
 from tuner.drivers import ordered
 from tuner.drivers.ordered import WINDOW, Ordered
-from tuner.study import PRUNERS, SAMPLERS, Study, from_document
+from tuner.sections import SAMPLERS_OF
+from tuner.study import PRUNERS, Study, from_document
 from tuner.trial import Batch, Report, Result, State, Trial
 
 LEARNING = [
-    pytest.param(sampler, pruner, id=f"{sampler}-{pruner}")
-    for sampler in SAMPLERS
-    for pruner in PRUNERS
-    if sampler in ("tpe", "cma-es", "nsga-ii") or pruner != "none"
+    *(
+        pytest.param("optuna", sampler, pruner, id=f"{sampler}-{pruner}")
+        for sampler in SAMPLERS_OF["optuna"]
+        for pruner in PRUNERS
+        if sampler in ("tpe", "cma-es", "nsga-ii") or pruner != "none"
+    ),
+    pytest.param("keras-tuner", "hyperband", "none", id="keras-tuner-hyperband"),
+    pytest.param("keras-tuner", "bayesian", "none", id="keras-tuner-bayesian"),
 ]
 
 
@@ -81,11 +86,11 @@ def by_number(results: Iterable[Result]) -> list[Result]:
     return sorted(results, key=lambda result: result.trial.number)
 
 
-@pytest.mark.parametrize(("sampler", "pruner"), LEARNING)
+@pytest.mark.parametrize(("driver", "sampler", "pruner"), LEARNING)
 def test_a_search_is_the_same_at_any_number_of_workers_and_after_interruptions(
-    sampler: str, pruner: str, narrow: None
+    driver: str, sampler: str, pruner: str, narrow: None
 ) -> None:
-    study = diabetes(sampler, pruner)
+    study = diabetes(sampler, pruner, driver=driver)
     alone = searched(study, workers=1)
     assert (State.PRUNED in {result.state for result in alone.told}) == (pruner != "none")
     for workers, kills in ((2, 0), (16, 0), (5, 12)):

@@ -10,7 +10,8 @@ import pytest
 from tests.contracts.driver import OBJECTIVE, outcome
 from tuner import sizing
 from tuner.drivers import Driver, build
-from tuner.study import SAMPLERS, Study, from_document
+from tuner.sections import SAMPLERS_OF
+from tuner.study import Study, from_document
 from tuner.trial import State, Trial, Value
 
 FEATURES, MOST = 20, 30_000
@@ -63,8 +64,11 @@ LISTED_LONG = {
 }
 
 
-def study(sampler: str, seed: int, space: dict[str, Any] = SPACE) -> Study:
-    search = {"sampler": sampler, "pruner": "none", "max_params": MOST, "seed": seed}
+DRAWN = [(driver, sampler) for driver, own in SAMPLERS_OF.items() for sampler in own if sampler != "grid"]
+
+
+def study(sampler: str, seed: int, space: dict[str, Any] = SPACE, driver: str = "optuna") -> Study:
+    search = {"driver": driver, "sampler": sampler, "pruner": "none", "max_params": MOST, "seed": seed}
     return from_document("made", {"data": {"source": "sklearn:wine"}, "space": space, "search": search})
 
 
@@ -135,9 +139,9 @@ def hold(made: Study, trials: int) -> list[Trial]:
     return found
 
 
-def hold_whole(space: dict[str, Any], least: int) -> None:
+def hold_whole(driver: str, space: dict[str, Any], least: int) -> None:
     """A grid to its end, or the deeper networks are never reached."""
-    made = study("grid", 0, space)
+    made = study("grid", 0, space, driver)
     found = hold(made, 10 * least)
     assert least <= len(found) < 10 * least
     assert {trial.values["layers"] for trial in found} == {1, 2, 4}
@@ -147,30 +151,33 @@ def hold_whole(space: dict[str, Any], least: int) -> None:
                       (8, 8, 8, 8), (136, 8, 8, 8), (136, 136, 8, 8)}  # fmt: skip
 
 
-@pytest.mark.parametrize("sampler", [each for each in SAMPLERS if each != "grid"])
-def test_no_proposal_breaks_a_rule(sampler: str) -> None:
-    trials = {"random": 1000, "qmc": 1000, "nsga-ii": 200}.get(sampler, 60)
-    assert len(hold(study(sampler, 0), trials)) == trials
+@pytest.mark.parametrize(("driver", "sampler"), DRAWN)
+def test_no_proposal_breaks_a_rule(driver: str, sampler: str) -> None:
+    trials = {"random": 1000, "qmc": 1000, "nsga-ii": 200, "hyperband": 100}.get(sampler, 60)
+    trials = min(trials, 200) if driver == "keras-tuner" else trials
+    assert len(hold(study(sampler, 0, driver=driver), trials)) == trials
 
 
-def test_no_proposal_of_a_grid_breaks_a_rule() -> None:
-    hold_whole(LISTED, 900)
+@pytest.mark.parametrize("driver", SAMPLERS_OF)
+def test_no_proposal_of_a_grid_breaks_a_rule(driver: str) -> None:
+    hold_whole(driver, LISTED, 900)
 
 
 # Those that learn take the longer for a proposal the more there were: as many in searches as long as people run them.
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("sampler", [each for each in SAMPLERS if each != "grid"])
-def test_no_proposal_of_ten_thousand_breaks_a_rule(sampler: str) -> None:
+@pytest.mark.parametrize(("driver", "sampler"), DRAWN)
+def test_no_proposal_of_ten_thousand_breaks_a_rule(driver: str, sampler: str) -> None:
     searches = 1 if sampler in ("random", "qmc") else 40
     for seed in range(searches):
-        assert len(hold(study(sampler, seed), 10_000 // searches)) == 10_000 // searches
+        assert len(hold(study(sampler, seed, driver=driver), 10_000 // searches)) == 10_000 // searches
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_no_proposal_of_a_grid_of_ten_thousand_breaks_a_rule() -> None:
-    hold_whole(LISTED_LONG, 10_000)
+@pytest.mark.parametrize("driver", SAMPLERS_OF)
+def test_no_proposal_of_a_grid_of_ten_thousand_breaks_a_rule(driver: str) -> None:
+    hold_whole(driver, LISTED_LONG, 10_000)
 
 
 @pytest.mark.long

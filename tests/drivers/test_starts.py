@@ -11,6 +11,7 @@ from tests.study_files import Write, space
 from tuner import study as studies
 from tuner.drivers import build
 from tuner.errors import StudyError
+from tuner.sections import SAMPLERS_OF
 from tuner.study import Study
 from tuner.trial import State
 
@@ -21,20 +22,27 @@ START: list[dict[str, Any]] = [
 ]
 
 
-def starting(sampler: str, pruner: str = "none", deterministic: bool = False) -> Study:
-    plain = few(sampler, pruner)
+WAYS = [
+    *(("optuna", sampler) for sampler in ("tpe", "cma-es", "random", "grid", "qmc")),
+    *(("keras-tuner", sampler) for sampler in SAMPLERS_OF["keras-tuner"]),
+]
+
+
+def starting(sampler: str, pruner: str = "none", deterministic: bool = False, driver: str = "optuna") -> Study:
+    plain = few(sampler, pruner, driver=driver)
     search = {**plain.document["search"], "deterministic": deterministic}
     return studies.from_document("few", {**plain.document, "search": search, "start": START})
 
 
 @pytest.mark.parametrize("deterministic", [False, True])
-@pytest.mark.parametrize("sampler", ["tpe", "cma-es", "random", "grid", "qmc"])
-def test_they_come_first_and_once(sampler: str, deterministic: bool) -> None:
-    life = Life(build, starting(sampler, deterministic=deterministic))
+@pytest.mark.parametrize(("driver", "sampler"), WAYS)
+def test_they_come_first_and_once(driver: str, sampler: str, deterministic: bool) -> None:
+    life = Life(build, starting(sampler, deterministic=deterministic, driver=driver))
     life.work_to_the_end(2)
     assert [dict(trial.values) for trial in life.proposed[:3]] == START
-    assert [trial.number for trial in life.proposed] == list(range(18))
-    assert len({trial.key for trial in life.proposed}) == 18
+    assert [trial.number for trial in life.proposed] == list(range(len(life.proposed)))
+    assert len([trial for trial in life.proposed if trial.parent is None]) == 18
+    assert len({trial.key for trial in life.proposed}) == len(life.proposed)
 
 
 @pytest.mark.parametrize("asked", [0, 1, 2])

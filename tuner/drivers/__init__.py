@@ -66,19 +66,23 @@ def build(
     `next_number` is the lowest number that no trial ever had, where that is known: a deleted trial keeps its number.
     `weights` counts those of a network, for a study that limits them.
     """
-    from tuner.drivers.optuna import OptunaDriver
     from tuner.drivers.ordered import WINDOW, Ordered
 
     known = state or {}
     trials = [*(result.trial for result in told), *asked]
     following = max([next_number, known.get("next", 0), *(trial.number + 1 for trial in trials)])
-    if not (study.search.deterministic and study.search.learns):
-        return OptunaDriver(study, objective, told, asked, known, following, weights=weights)
+    window = WINDOW if study.search.deterministic and study.search.learns else None
 
-    def optuna(told: Sequence[Result], asked: Sequence[Trial]) -> Driver:
-        return OptunaDriver(study, objective, told, asked, known, following, WINDOW, weights)
+    def driver(told: Sequence[Result], asked: Sequence[Trial]) -> Driver:
+        if study.search.driver == "keras-tuner":
+            from tuner.drivers.keras_tuner import KerasTunerDriver
 
-    return Ordered(optuna, told, asked, following, WINDOW)
+            return KerasTunerDriver(study, objective, told, asked, known, following, weights)
+        from tuner.drivers.optuna import OptunaDriver
+
+        return OptunaDriver(study, objective, told, asked, known, following, window, weights)
+
+    return driver(told, asked) if window is None else Ordered(driver, told, asked, following, window)
 
 
 def remarks(study: Study) -> list[str]:
