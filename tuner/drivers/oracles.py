@@ -101,7 +101,8 @@ def _alone() -> Iterator[None]:
 
 def _taken() -> dict[str, ModuleType]:
     """Every module of KerasTuner, taken out of `sys.modules`."""
-    names = [name for name in sys.modules if name.partition(".")[0] == _LIBRARY]
+    # Copied at once, as other threads import, too.
+    names = [name for name in list(sys.modules) if name.partition(".")[0] == _LIBRARY]
     return {name: sys.modules.pop(name) for name in names}
 
 
