@@ -73,8 +73,13 @@ def test_a_function_that_hangs_is_told_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_function_that_ends_its_process_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^mine\.py:load: worker died \(exit code 7\), which a lack of memory may"):
+    with pytest.raises(DataError, match=r"^mine\.py:load: worker died \(exit code 7\)$"):
         loading.load(source(tmp_path, "import os\ndef load():\n    os._exit(7)"), tmp_path / "out")
+    (tmp_path / "mine.py").write_text("import os\ndef load():\n    os.kill(os.getpid(), 9)")
+    with pytest.raises(
+        DataError, match=r"load: worker died \(signal 9\), as where memory is short\. Return fewer rows"
+    ):
+        loading.load(Source(tmp_path / "mine.py", "load", "mine.py:load"), tmp_path / "out")
     with pytest.raises(DataError, match=r"^gone\.py: no such file, expected FILE\.py:FUNCTION"):
         loading.load(Source(tmp_path / "gone.py", "load", "gone.py:load"), tmp_path / "out")
 

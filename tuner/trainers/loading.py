@@ -30,9 +30,9 @@ def load(source: Source, folder: Path, stop: Callable[[], bool] = lambda: False,
         late = folder / calling.LATE
         if late.exists() and (told := late.read_text(encoding="utf-8", errors="replace")):
             raise DataError(_hanging(source, told, limit)) from death
-        raise DataError(
-            f"{source.shown}: {str(death).removeprefix('call: ')}, which a lack of memory may cause. Return fewer rows"
-        ) from death
+        how = str(death).removeprefix("call: ")
+        memory = ", as where memory is short. Return fewer rows" if "signal 9" in how else ""
+        raise DataError(f"{source.shown}: {how}{memory}") from death
 
 
 def _hanging(source: Source, told: str, limit: float) -> str:
