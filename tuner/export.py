@@ -63,6 +63,12 @@ def rows_of(folder: Path) -> str:
     return "rows.npz" if first["kind"] == "array" else "rows.csv"
 
 
+def code_of(folder: Path) -> list[str]:
+    """The Python files of the user's that an exported model runs where it predicts."""
+    code = json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("code") or {"modules": []}
+    return [f"{each['module']}.py" for each in code["modules"]]
+
+
 def champion_of(search: Search) -> int:
     """The number of a search's champion. Raises ExportError while there is none."""
     if search.verdict is None:
@@ -101,10 +107,10 @@ def _searched(home: Home, folder: Path) -> Iterator[str]:
     """The checksums of a model with code of the user's, if it was packed by a search of this ledger."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     ledger = Ledger.existing(home) if manifest.get("code") else None
-    search = ledger.find(str(manifest.get("search"))) if ledger else None
-    if search is None:
+    search, trial = ledger.find(str(manifest.get("search"))) if ledger else None, manifest.get("trial")
+    if search is None or not isinstance(trial, int):
         return
-    packed = folder_of(home.search(search.label), int(manifest["trial"])) / MANIFEST
+    packed = folder_of(home.search(search.label), trial) / MANIFEST
     known = json.loads(packed.read_text(encoding="utf-8"))["checksum"] if packed.is_file() else {}
     # The file that the ledger has begun the search with is among them, or they are not that search's.
     file = search.document.get("model") or {}

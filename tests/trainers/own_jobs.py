@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from tuner import model_file
+from tuner import model_file, packaging
 from tuner.data.features import Number, Preprocessing, Raw, Step
 from tuner.data.split import Split
 from tuner.metrics import Array, Task
@@ -53,7 +54,8 @@ def split(folder: Path, task: Task, steps: tuple[Step, ...], x: Array, y: Array)
         table="made", target="y", task=task, classes=classes, digest="d", preprocessing=preprocessing,
         **{f"x_{name}": x[rows].astype(np.float32) for name, rows in parts.items()},
         **{f"y_{name}": y[rows] for name, rows in parts.items()},
-        indices=parts, fingerprint="f", tested="t", example=(), warnings=(),
+        indices=parts, fingerprint="f", tested="t", warnings=(),
+        example=tuple(dict(zip((step.name for step in steps), row.tolist(), strict=False)) for row in x[:5]),
     ).save(folder)  # fmt: skip
     return folder
 
@@ -73,8 +75,10 @@ def arrays(folder: Path, rows: int = 72) -> Path:
     return split(folder, Task.MULTICLASS, steps, x, rng.integers(3, size=rows))
 
 
-def work(name: str, split: Path, files: Path, metric: str = "val_accuracy", goal: str = "maximize") -> Work:
-    model = model_file.read(f"{MODELS.name}:{name}", MODELS.parent)
+def work(
+    name: str, split: Path, files: Path, metric: str = "val_accuracy", goal: str = "maximize", file: Path = MODELS
+) -> Work:
+    model = model_file.read(f"{file.name}:{name}", file.parent)
     return Work(TrainingSection(batch_size=12), Objective(metric, goal), split, files, model=model)
 
 
@@ -102,3 +106,34 @@ def _fit(order: Order) -> Fitted:
     theirs = [vars(module) for name, module in sys.modules.items() if name.startswith(MODELS.stem)]
     heard = {name: value for module in theirs for name, value in module["heard"].items()}
     return Fitted(result, tuple(reports), heard, looked)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A model that was trained and packed: its folder, some raw rows, and the p of the second class in each."""
+
+    folder: Path
+    rows: pd.DataFrame
+    expected: Array
+
+    @property
+    def files(self) -> list[str]:
+        return [path.name for path in self.folder.iterdir()]
+
+
+def packed(orders: Mapping[str, tuple[Work, Path]], trial: Trial) -> dict[str, Packed]:
+    """Trains a trial for each work, and packs it into a folder."""
+    return {name: _packed(work, trial, folder) for name, (work, folder) in orders.items()}
+
+
+def _packed(work: Work, trial: Trial, folder: Path) -> Packed:
+    from tuner.trainers import own, plain, readings
+
+    result = own.fit(work, trial, lambda report: True)
+    assert result.weights is not None, result.error
+    rows = readings.split_of(work)
+    found = packaging.restored(work, result, rows)
+    packaging.model(packaging.Subject(work, "made", "made@1", {}, {}), result, folder)
+    return Packed(
+        folder, pd.DataFrame(list(rows.example)), plain.predict(found.network, rows.x_train[: len(rows.example)], rows)
+    )

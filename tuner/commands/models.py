@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from tuner.commands.named import named
+from tuner.errors import listing
 
 
 @click.command()
@@ -22,7 +23,16 @@ def export(study: str, trial: int | None, output: str, force: bool) -> None:
 
     written = exporting.export(Home.here(), named(study), trial, Path(output), force, click.echo)
     click.echo(f"wrote {written}/model.keras and manifest.json")
+    if code := exporting.code_of(written):
+        click.echo(
+            f"it has layers that {listing(code)} makes, beside it: where no search has made it, {_trusted(code)}"
+        )
     click.echo(f"predict with: tuner predict {written} {exporting.rows_of(written)}")
+
+
+def _trusted(code: list[str]) -> str:
+    """What to add to `tuner predict` for a model that runs code."""
+    return f"`tuner predict` takes {' '.join(f'--trust {name}' for name in code)}"
 
 
 @click.command()

@@ -276,7 +276,7 @@ def _code(folder: Path, manifest: Mapping[str, Any], trust: Collection[str]) -> 
         sources[name] = text.decode("utf-8")
     if strange:
         raise ModelError(
-            f"{folder}: runs code of its own where it predicts ({_listed(strange)}), which is not that of a search "
+            f"runs code of its own where it predicts ({_listed(strange)}), which is not that of a search "
             f"here. Read it, and if you trust it, name your copy: {' '.join(f'--trust {name}' for name in strange)}"
         )
     packages = [module["module"] for module in manifest["code"]["modules"] if module.get("package")]
@@ -299,9 +299,7 @@ def _built(folder: Path, code: _Code, manifest: Mapping[str, Any], before: keras
         with np.load(folder / CORE, allow_pickle=False) as weights:
             core.set_weights([weights[name] for name in weights.files])
     except (Exception, SystemExit) as error:
-        raise ModelError(
-            f"{folder}: its code cannot run here ({type(error).__name__}: {_first_line(error)})"
-        ) from error
+        raise ModelError(f"its code cannot run here ({type(error).__name__}: {_first_line(error)})") from error
     return core
 
 
