@@ -94,6 +94,22 @@ def test_values_are_those_of_the_space_but_for_the_noise_of_their_last_digits(st
             fit(study.space, {**VALUES, **wrong})
 
 
+def test_a_value_that_the_trial_does_not_use_is_left_out() -> None:
+    space = {
+        "layers": {"int": [1, 3]},
+        "units": {"int": [4, 16], "each": "layers"},
+        "optimizer": {"choice": ["adam", "sgd"]},
+        "momentum": {"float": [0.0, 0.9], "when": {"optimizer": "sgd"}},
+    }
+    made = from_document("wine", {**DOCUMENT, "space": space}).space
+    values = {"layers": 2, "units_1": 8, "units_2": 4, "units_3": 99, "optimizer": "adam", "momentum": 0.5}
+    used = {"layers": 2, "units_1": 8, "units_2": 4, "optimizer": "adam"}
+    assert fit(made, values) == used
+    for wrong, why in [({"units_4": 4}, "units_4: not active"), ({"units_2": 99}, "units_2: 99 is outside")]:
+        with pytest.raises(ValueError, match=why):
+            fit(made, {**values, **wrong})
+
+
 def test_imported_again_nothing_comes_twice_and_what_is_new_is_added(
     study: Study, home: Home, records: Records
 ) -> None:

@@ -69,12 +69,23 @@ def digest(*parts: Any) -> str:
 def fit(space: Space, values: Mapping[str, Any]) -> dict[str, Value]:
     """The values in the space. Raises ValueError, with what does not fit, as `Space.check`.
 
-    Only the noise of a float's last digits is mended: 0.1 + 2 · 0.1 is 0.3 where the space says so.
+    Only the noise of a float's last digits is mended: 0.1 + 2 · 0.1 is 0.3 where the space says so. And what is not
+    active beside the others is left out: KerasTuner draws a value for every layer that any trial had.
     """
     for name, value in values.items():
         if not isinstance(value, bool | int | float | str):
             raise ValueError(f"{name}: expected a number, a word, or true or false, got {value}")
-    return space.check({name: _exact(space, name, value) for name, value in values.items()})
+    return space.check(_active(space, {name: _exact(space, name, value) for name, value in values.items()}))
+
+
+def _active(space: Space, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values without those of parameters that the trial does not have."""
+    try:
+        walked = space.walk(lambda name, left: values[name] if name in values else values[left.name])
+    except (KeyError, ValueError):
+        return dict(values)  # `check` says what is wrong
+    idle = set(space.names) - walked.keys()
+    return {name: value for name, value in values.items() if name not in idle}
 
 
 def _exact(space: Space, name: str, value: Value) -> Value:
