@@ -131,9 +131,10 @@ def test_trials_side_by_side_go_through_their_epochs_together(table: Table) -> N
         heard.extend((each.trial, each.epoch) for each in reports)
         return set()
 
-    results, _ = looked_up(table, *(Trial(i, VALUES, 1, 2) for i in range(3)), room=2, judge=judge)
-    assert heard == [(0, 1), (1, 1), (0, 2), (1, 2), (2, 1), (2, 2)]
-    assert [each.trial.number for each in results] == [0, 1, 2]
+    trials = [Trial(i, VALUES, 1, epochs) for i, epochs in enumerate((3, 1, 1))]
+    results, _ = looked_up(table, *trials, room=2, judge=judge)
+    assert heard == [(0, 1), (1, 1), (0, 2), (2, 1), (0, 3)]
+    assert [each.trial.number for each in results] == [1, 2, 0]
 
 
 def test_a_driver_that_waits_for_nothing_is_not_waited_for(table: Table) -> None:
@@ -289,6 +290,13 @@ def test_a_search_that_is_kept_is_not_made_again(tmp_path: Path, table: Table) -
         return len(file.read_text().splitlines()) - before
 
     assert [made(5), made(5), made(4), made(6), made(6, room=2)] == [2, 0, 0, 2, 2]
+
+
+def test_every_table_has_seeds_of_its_own(table: Table) -> None:
+    """Else the random trials of one would be those of all, and so few searches would be no three times as many."""
+    made = courses([table, table], [WAYS["random"]], 2, 5, 1, Kept(None), lambda line: None)
+    assert [each.seed for each in made] == [0, 1, 2, 3]
+    assert len({each.scores for each in made}) == 4
 
 
 def test_a_search_that_stops_early_goes_on_until_its_epochs_are_spent(table: Table) -> None:

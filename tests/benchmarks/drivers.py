@@ -22,6 +22,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from tests.benchmarks import machine, pictures, standings
 from tests.benchmarks.curves import grounds, tables
 from tests.benchmarks.figures import Figures, everything, grouped, notes
@@ -42,7 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
     ways = [WAYS[name] for name in given.ways]
     began = time.perf_counter()
     found = tables(names, given.tables, given.workers, _say)
-    made = courses(found, ways, seeds, max(counts), given.at_once, Kept(given.kept), _say)
+    # On every core, small matrices take more processor time than on one, and no less of anybody's.
+    with threadpool_limits(1):
+        made = courses(found, ways, seeds, max(counts), given.at_once, Kept(given.kept), _say)
     figures = Figures(
         [standings.Baseline(table, _LONGEST, _DRAWN // (10 if given.quick else 1)) for table in found],
         ways,

@@ -19,38 +19,32 @@ if TYPE_CHECKING:
 Courses = Mapping[tuple[str, str], Sequence[Course]]  # by way and ground
 
 _SKY, _PURPLE = "#56B4E9", "#CC79A7"
-# Colours are of samplers, solid lines Optuna's, broken ones KerasTuner's.
+# Colours are of samplers; solid lines are Optuna's, broken ones KerasTuner's, and dotted ones stop trials early.
 _LINES: Mapping[str, tuple[str, str]] = {
-    "random": ("black", "-"),
     "tpe": (drawing.BLUE, "-"),
     "cma-es": (drawing.ORANGE, "-"),
     "nsga-ii": (drawing.GREEN, "-"),
     "qmc": (_PURPLE, "-"),
-    "grid": (drawing.GREY, "-"),
+    "grid": ("black", "-"),
+    "kt-bayesian": (drawing.RED, "--"),
     "random+hyperband": ("black", ":"),
     "tpe+hyperband": (drawing.BLUE, ":"),
-    "kt-random": ("black", "--"),
-    "kt-grid": (drawing.GREY, "--"),
-    "kt-bayesian": (drawing.RED, "--"),
     "kt-hyperband": (_SKY, "--"),
 }
+# Random searches are a band; both grids are one line.
+_BY_TRIALS = ("tpe", "cma-es", "nsga-ii", "qmc", "grid", "kt-bayesian")
+_BY_EPOCHS = ("tpe", "tpe+hyperband", "random+hyperband", "kt-hyperband")
 _FIRST = 10  # trials, or as many epochs as they have: before that, it is luck
 
 
 def by_trials(path: Path, baselines: Sequence[Baseline], courses: Courses, most: int) -> None:
     """How far from the best point the searches that train every trial whole are, by trials."""
-    _draw(path, baselines, {key: each for key, each in courses.items() if not _early(key[0])}, most, by_epochs=False)
+    _draw(path, baselines, {key: each for key, each in courses.items() if key[0] in _BY_TRIALS}, most, by_epochs=False)
 
 
 def by_epochs(path: Path, baselines: Sequence[Baseline], courses: Courses, most: int) -> None:
-    """The same by epochs, of those that stop trials early beside the ones that they are made of."""
-    shown = ("random", "tpe")
-    kept = {key: each for key, each in courses.items() if _early(key[0]) or key[0] in shown}
-    _draw(path, baselines, kept, most, by_epochs=True)
-
-
-def _early(way: str) -> bool:
-    return "hyperband" in way
+    """The same by epochs, of those that stop trials early beside what they are made of."""
+    _draw(path, baselines, {key: each for key, each in courses.items() if key[0] in _BY_EPOCHS}, most, by_epochs=True)
 
 
 def _draw(path: Path, baselines: Sequence[Baseline], courses: Courses, most: int, *, by_epochs: bool) -> None:
@@ -65,13 +59,13 @@ def _draw(path: Path, baselines: Sequence[Baseline], courses: Courses, most: int
                 if ground == table.ground.name:
                     _line(axes, table, way, each, ticks, by_epochs=by_epochs)
             axes.set_xscale("log")
-            axes.set_title(table.ground.title)
+            axes.set_title(f"{table.ground.title}, {table.ground.measure}")
             axes.set_xlabel("epochs spent" if by_epochs else "trials")
             _ticks(axes, [n * whole for n in (10, 30, 100, 300) if n <= most])
             axes.set_ylim(bottom=0)
         panels[0].set_ylabel("how far from the best point")
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=6)
+        figure.legend(handles, labels, loc="outside lower center", ncols=8)
 
 
 def _spread(first: int, last: int) -> list[int]:

@@ -179,11 +179,14 @@ def courses(
     kept: Kept,
     say: Callable[[str], None],
 ) -> list[Course]:
-    """The searches of every way in every table, from as many seeds. Those that stop early have epochs as all others."""
+    """The searches of every way in every table, from as many seeds. Those that stop early have epochs as all others.
+
+    Each table has seeds of its own: the random trials of one seed are the same in all, which have one space.
+    """
     found: list[Course] = []
     for way in ways:
-        for table in tables:
-            for seed in range(seeds):
+        for i, table in enumerate(tables):
+            for seed in range(i * seeds, (i + 1) * seeds):
                 most = way.trials(trials)
                 epochs = way.epochs(trials, table.ground.epochs)
                 course = kept.find(table, way, seed, most, epochs, room)
