@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.exchange.conftest import DOCUMENT
+from tuner import drivers
 from tuner.errors import ExchangeError
 from tuner.exchange import keras_tuner
-from tuner.trial import Objective, State
+from tuner.exchange.foreign import fit
+from tuner.study import from_document
+from tuner.trial import Objective, Result, State, Trial
 
 ACCURACY = Objective("val_accuracy", "maximize")
 
@@ -89,6 +94,39 @@ def test_a_score_that_no_metric_has_is_of_an_objective_that_is_not_known(project
     folder = copied(projects, tmp_path / "p", {'"score": 0.75': '"score": 0.8'})
     with pytest.raises(ExchangeError, match="No metric of its trials is their score"):
         keras_tuner.read(folder, ACCURACY)
+
+
+@pytest.mark.parametrize("sampler", ["random", "bayesian", "hyperband", "grid"])
+def test_its_own_algorithms_go_on_from_a_project_of_theirs(sampler: str, projects: Path) -> None:
+    """Interrupted or not, the trials after the imported ones are the same, and none goes on from one of those."""
+    search = {"driver": "keras-tuner", "sampler": sampler, "trials": 40, "seed": 0}
+    study = from_document("wine", {**{k: v for k, v in DOCUMENT.items() if k != "search"}, "search": search})
+    there = keras_tuner.read(projects / "hyperband", ACCURACY)
+    imported = [there.result(t, n, fit(study.space, t.values), 3) for n, t in enumerate(there.trials)]
+
+    def asked(kill: bool) -> list[Trial]:
+        told, state, trials = list(imported), dict[str, Any](), list[Trial]()
+        driver = drivers.build(study, ACCURACY, told, (), state, len(told))
+        for n in range(12):
+            (trial,) = driver.ask(1).trials
+            trials.append(trial)
+            state |= driver.state()
+            score = int(trial.values["units"]) / 16
+            history = tuple({"val_accuracy": score} for _ in range(trial.first_epoch, trial.last_epoch + 1))
+            told.append(Result(trial, State.COMPLETE, score, trial.first_epoch, history))
+            driver.tell(told[-1])
+            state |= driver.state()
+            if kill and n % 5 == 2:
+                driver = drivers.build(study, ACCURACY, told, (), state, trial.number + 1)
+        return trials
+
+    trials = asked(kill=True)
+    assert trials == asked(kill=False)
+    first = len(imported)
+    assert [trial.number for trial in trials] == [*range(first, first + 12)]
+    assert all(trial.parent is None or trial.parent >= first for trial in trials)
+    if sampler == "hyperband":
+        assert any(trial.parent is not None for trial in trials)
 
 
 def test_a_folder_that_is_no_project_is_told_in_a_line(projects: Path, tmp_path: Path) -> None:
