@@ -12,12 +12,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from tuner.data import sources
+from tuner.data.layout import Input
 from tuner.data.split import Split
 from tuner.data.split import split as drawn
+from tuner.data.table import Kind, Rows, Table
 from tuner.evaluate import Verdict, baselines, interval, verdict
 from tuner.home import Home
 from tuner.metrics import METRICS, Task
-from tuner.study import Study, from_document
+from tuner.study import SplitSection, Study, from_document
 from tuner.trial import Objective, Result, State, Trial
 
 ACCURACY, LOSS = METRICS[Task.BINARY]["accuracy"], METRICS[Task.BINARY]["loss"]
@@ -94,6 +96,21 @@ def test_baselines_of_two_classes(parts: dict[str, Split]) -> None:
     assert ACCURACY.of(split.y_test, probability) > 0.9
 
 
+def test_baselines_of_arrays_as_they_are_do_not_depend_on_their_units() -> None:
+    x = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
+    x[:, 2] = 1.0
+    y = (x[:, 0] + x[:, 1] > 0).astype(np.int64)
+    found = []
+    for units in (np.ones(3), np.array([8192.0, 1 / 1024, 1.0])):  # powers of two, which change no digit
+        arrays = {"kinds": {"input": Kind.ARRAY}, "layout": (Input("input", (3,)),), "as_they_are": True}
+        rows = Rows((x * units).astype(np.float32), y)
+        table = Table("t", "y", Task.BINARY, (0, 1), marks={}, rows=rows, test=None, digest="", warnings=(), **arrays)
+        (_, (_, _, probability)) = baselines(drawn(table, SplitSection()))
+        found.append(probability)
+    np.testing.assert_allclose(*found, atol=1e-9)
+    assert np.ptp(found[0]) > 0.9
+
+
 def test_baselines_of_three_classes(parts: dict[str, Split]) -> None:
     split = parts["wine"]
     (_, _, shares), (_, _, probability) = baselines(split)
@@ -138,6 +155,7 @@ def made(**parts: Any) -> Any:
         "task": Task.BINARY,
         "classes": ("no", "yes"),
     }
+    ready["preprocessing"] = SimpleNamespace(as_they_are=False)
     return SimpleNamespace(**{**ready, **parts, "y_train": np.asarray(parts["y_train"])})
 
 

@@ -120,6 +120,21 @@ def test_an_option_does_not_hide_a_section_that_is_no_table(write: Write) -> Non
         study.load(write(f"search = 3\n{DATA}{SPACE}"), {"search": {"trials": 1}})
 
 
+def test_a_function_that_gives_the_rows_is_looked_for_like_a_data_file(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "mine.py").write_text("")
+    path = write(f"data = 'mine.py:load'\n{SPACE}", "studies/a.toml")
+    beside, here = f"{tmp_path / 'studies' / 'mine.py'}:load", f"{tmp_path / 'other.py'}:load"
+    read = study.load(path)
+    assert (read.data.source, read.document["data"]) == (beside, {"source": beside})
+    assert (read.data.function, read.data.is_file) == ((str(tmp_path / "studies" / "mine.py"), "load"), False)
+    assert (
+        study.load(write(f"[data]\nsource = 'mine.py:load'\n{SPACE}", "studies/a.toml")).settings() == read.settings()
+    )
+    assert study.load(path, {"data": {"source": "other.py:load"}}).data.source == here
+    assert study.from_document("a", {**read.document, "data": here}).data.source == here
+
+
 def test_a_data_file_is_looked_for_beside_the_study_then_here(write: Write, tmp_path: Path) -> None:
     (tmp_path / "studies").mkdir()
     path = write(f"[data]\nsource = 'rows.csv'\ntest = 'Test.CSV'\n{SPACE}", "studies/a.toml")

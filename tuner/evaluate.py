@@ -188,7 +188,8 @@ def baselines(split: Split) -> Iterator[Guesses]:
     """Simple models fitted on the train rows: each one's name, and its predictions for validation and test rows.
 
     Classes: the most common one, with the train shares as probabilities, and logistic regression. Values: the train
-    mean, and ridge regression. Both linear models see the transformed matrix, as the networks do.
+    mean, and ridge regression. Both linear models see the transformed matrix, as the networks do; arrays in which
+    nothing was made of the cells are standardised for them, column by column, as raw ones would not converge.
     """
     name, constant = _constant(split)
     yield name, constant(len(split.y_validation)), constant(len(split.y_test))
@@ -212,10 +213,12 @@ def _linear(split: Split) -> tuple[str, Callable[[Array], Array]]:
     from sklearn.linear_model import LogisticRegression, Ridge
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    x, y = _some_rows(split)
+    some, y = _some_rows(split)
+    seen = _standardised(some) if split.preprocessing.as_they_are else lambda rows: rows
+    x = seen(some)
     if split.task is Task.REGRESSION:
         ridge = Ridge().fit(x, y)
-        return f"ridge regression{_of_some(x, split)}", lambda rows: ridge.predict(_flat(rows))
+        return f"ridge regression{_of_some(x, split)}", lambda rows: ridge.predict(seen(_flat(rows)))
     # Threads that wait for each other in every step: on a busy machine, two are ten times slower than one.
     with warnings.catch_warnings(), threadpool_limits(1):
         # A baseline that is not quite converged is a baseline still.
@@ -226,10 +229,17 @@ def _linear(split: Split) -> tuple[str, Callable[[Array], Array]]:
         import numpy as np
 
         found = np.zeros((len(rows), len(split.classes or ())))
-        found[:, logistic.classes_] = logistic.predict_proba(_flat(rows))  # a class may be in no train row
+        found[:, logistic.classes_] = logistic.predict_proba(seen(_flat(rows)))  # a class may be in no train row
         return found[:, 1] if split.task is Task.BINARY else found
 
     return f"logistic regression{_of_some(x, split)}", probabilities
+
+
+def _standardised(x: Array) -> Callable[[Array], Array]:
+    """What standardises rows by the columns of these."""
+    mean, scale = x.mean(axis=0), x.std(axis=0)
+    scale[scale == 0] = 1.0
+    return lambda rows: (rows - mean) / scale
 
 
 def _flat(x: Array) -> Array:

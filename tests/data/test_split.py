@@ -124,6 +124,39 @@ def test_a_share_of_test_rows_beside_those_that_come_apart_is_said_to_be_idle():
     assert split(balanced(), SplitSection(test=0.3)).warnings == ()
 
 
+def test_a_validation_part_of_its_own_is_kept_and_the_test_rows_are_drawn_from_the_others():
+    own = Rows(pd.DataFrame({"row": [1000.0, 1001.0], "noise": [0.0, np.nan]}), np.array([1, 0]))
+    given = balanced(validation=own, code="sum")
+    made = split(given, SplitSection())
+    assert [len(made.indices[part]) for part in PARTS] == [80, 2, 20]
+    assert sorted([*made.indices["train"], *made.indices["test"]]) == list(range(100))
+    assert made.y_validation.tolist() == [1, 0]
+    assert made.y_test.sum() == 10, "in the shares of the classes"
+    assert made.warnings == (
+        "t.csv gives no test part: 20 of its 100 train rows (data.split.test = 0.2) are kept apart, for a score on "
+        "rows that nothing was chosen by",
+    )
+    assert not np.array_equal(split(given, SplitSection(seed=1)).indices["test"], made.indices["test"])
+    (idle, _) = split(given, SplitSection(validation=0.3)).warnings
+    assert idle.startswith("t.csv: data.split.validation = 0.3 is not looked at, as the validation rows come apart")
+    changed = Rows(own.features, np.array([0, 1]))
+    assert split(replace(given, validation=changed), SplitSection()).tested == made.tested
+
+
+def test_three_parts_of_their_own_are_all_kept():
+    own = Rows(balanced(9).rows.features, balanced(9).rows.target)
+    made = split(balanced(4, validation=own, test=own), SplitSection())
+    assert [made.indices[part].tolist() for part in PARTS] == [[0, 1, 2, 3], list(range(9)), list(range(9))]
+    assert made.warnings == ()
+
+
+def test_a_class_that_no_row_is_of_is_in_no_part():
+    own = Rows(balanced(9).rows.features, balanced(9).rows.target)
+    made = split(table(np.arange(100) % 2, classes=(0, 1, 2), validation=own), SplitSection())
+    assert len(made.y_test) == 20
+    assert made.warnings[1:] == ("class '2' of 'y' is in no train row; it will never be predicted",)
+
+
 def test_groups_stay_together_and_come_near_their_share_of_rows():
     rng = np.random.default_rng(3)
     groups = np.repeat([f"g{i}" for i in range(40)], rng.integers(1, 40, 40))
@@ -257,6 +290,7 @@ def test_arrays_are_split_too():
 
 def test_a_saved_split_comes_back_mapped_into_memory(tmp_path):
     made = split(values(warnings=("careful",), extra={}), SplitSection())
+    made = replace(made, code="sum of a file")
     made.save(tmp_path / "deep" / "split")
     again = Split.open(tmp_path / "deep" / "split")
     for name in [f"{axis}_{part}" for axis in "xy" for part in PARTS]:
@@ -266,7 +300,8 @@ def test_a_saved_split_comes_back_mapped_into_memory(tmp_path):
     for part in PARTS:
         np.testing.assert_array_equal(again.indices[part], made.indices[part])
     for name in (
-        "table", "target", "task", "classes", "digest", "preprocessing", "fingerprint", "tested", "example", "warnings"
+        "table", "target", "task", "classes", "digest", "preprocessing", "fingerprint", "tested", "example", "warnings",
+        "code",
     ):  # fmt: skip
         assert getattr(again, name) == getattr(made, name), name
     assert isinstance(again.task, Task)

@@ -149,7 +149,7 @@ class Preprocessing:
 
     def _flat(self, ops: Any, x: Any) -> Any:
         flat = ops.reshape(x, (-1, sum(prod(step.shape) for step in self.arrays)))
-        if not any(isinstance(step, Pixels) for step in self.arrays):
+        if self.as_they_are:
             return flat
         blocks = [
             _standardised(step, flat if len(self.arrays) == 1 else flat[:, each.start : each.stop])
@@ -183,6 +183,11 @@ class Preprocessing:
     def arrays(self) -> tuple[Pixels | Raw, ...]:
         """The steps of rows that are arrays, which then are all there are; else none."""
         return tuple(step for step in self.steps if isinstance(step, Pixels | Raw))
+
+    @property
+    def as_they_are(self) -> bool:
+        """Whether nothing is made of the cells of arrays."""
+        return any(isinstance(step, Raw) for step in self.steps)
 
     @property
     def layout(self) -> tuple[Input, ...]:
