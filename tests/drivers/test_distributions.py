@@ -19,6 +19,8 @@ PARAMETERS: list[Parameter] = [
     Float(name="thirds", low=0.0, high=1.0, step=1 / 3),
     Choice(name="names", options=("relu", "tanh")),
     Choice(name="mixed", options=(True, 1, 2.5, "1", False)),
+    Choice(name="ordered", options=(16, 32, 8), ordered=True),
+    Int(name="reverse", low=3, high=70, reverse=True),
 ]
 
 
