@@ -119,3 +119,11 @@ def test_values_are_held_to_the_record_as_closely_as_they_are_large(records: Cal
 def test_in_an_area_a_pair_of_equal_rows_may_stand_either_way(task: Task, raw: list[list[float]], share: float) -> None:
     split = cast(Split, SimpleNamespace(task=task, y_validation=np.array([0, 0, 1, 1])))
     assert packaging._slack("val_auc", 0.75, split, np.array(raw)) == pytest.approx(share, abs=2e-5)
+
+
+def test_the_test_rows_are_scored_by_a_metric_that_is_known_of_any_rows() -> None:
+    """A model of the user's own may be searched by one of its own."""
+    split = cast(Split, SimpleNamespace(task=Task.REGRESSION))
+    known, own = Objective("val_r2", "maximize", "last"), Objective("val_mine", "maximize", "last")
+    assert packaging._scored(known, split) is known
+    assert packaging._scored(own, split) == Objective("val_rmse", "minimize", "last")

@@ -12,7 +12,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -176,6 +176,12 @@ def pack(order: Order, search: Path, simple: Sequence[Guesses] | None = None) ->
         ended=order.ended,
         simple=simple,
     )
+    if objective is not work.objective:
+        told = (
+            f"trials were compared by {work.objective.metric}, which is the model's own; what the champion is worth on "
+            f"other rows is told in {objective.metric.removeprefix('val_')}"
+        )
+        verdict = replace(verdict, warnings=(told, *verdict.warnings))
     packed = folder_of(search, champion.trial.number)
     _rewrite(packed / MANIFEST, {"test": verdict.test_json()})
     _keep(packed / PREDICTIONS, validation=validation, test=test)

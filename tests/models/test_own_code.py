@@ -31,6 +31,7 @@ from tuner.trial import Trial
 # A layer that nothing but its function knows, with no configuration; a Lambda; and a neighbour's function.
 MINE = """
 import keras
+import keras_tuner
 from parts.scaling import scale
 
 def stock(hp):
@@ -38,25 +39,30 @@ def stock(hp):
     model.compile("adam", "binary_crossentropy", run_eagerly=True)
     return model
 
-def own(hp):
-    class Hidden(keras.layers.Layer):
-        def __init__(self, width):
-            super().__init__()
-            self.inner = keras.layers.Dense(width)
+class Own(keras_tuner.HyperModel):
+    def build(self, hp):
+        class Hidden(keras.layers.Layer):
+            def __init__(self, width):
+                super().__init__()
+                self.inner = keras.layers.Dense(width)
 
-        def call(self, x):
-            return self.inner(scale(x))
+            def call(self, x):
+                return self.inner(scale(x))
 
-    layers = [Hidden(hp.Int("units", 2, 8)), keras.layers.Lambda(lambda x: x - 1.0), keras.layers.Dense(1)]
-    model = keras.Sequential(layers)
-    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True), run_eagerly=True)
-    return model
+        layers = [Hidden(hp.Int("units", 2, 8)), keras.layers.Lambda(lambda x: x - 1.0), keras.layers.Dense(1)]
+        model = keras.Sequential(layers)
+        model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True), run_eagerly=True)
+        return model
+
+    def fit(self, hp, model, x, y, **kwargs):
+        model.train_on_batch(x, y)
+        return {"val_mine": 2.0}
 """
 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Packed]:
-    """Both models of the file, trained for an epoch and packed; of the user's files nothing is left."""
+    """Both models of the file, trained for an epoch and packed, one by a metric of its own; the file is then gone."""
     root = tmp_path_factory.mktemp("packed")
     (root / "code" / "parts").mkdir(parents=True)
     (root / "code" / "mine.py").write_text(MINE)
@@ -64,8 +70,8 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Packed]:
     (root / "code" / "unused.py").write_text("")
     rows = own_jobs.table(root / "rows", Task.BINARY)
     orders = {
-        name: (own_jobs.work(name, rows, root / "weights", file=root / "code" / "mine.py"), root / name)
-        for name in ("stock", "own")
+        name: (own_jobs.work(name, rows, root / "weights", metric, file=root / "code" / "mine.py"), root / name)
+        for name, metric in (("stock", "val_accuracy"), ("Own", "val_mine"))
     }
     made = processes.call(own_jobs.packed, orders, Trial(4, {"units": 3}, 5, 1))
     shutil.rmtree(root / "code")
@@ -74,7 +80,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Packed]:
 
 @pytest.fixture
 def own(packed: dict[str, Packed], tmp_path: Path) -> Path:
-    return Path(shutil.copytree(packed["own"].folder, tmp_path / "own"))
+    return Path(shutil.copytree(packed["Own"].folder, tmp_path / "own"))
 
 
 @pytest.fixture
@@ -97,7 +103,7 @@ def test_one_of_stock_layers_is_one_file_that_loads_by_itself(packed: dict[str, 
 
 
 def test_any_other_has_the_code_that_builds_it(packed: dict[str, Packed]) -> None:
-    made = packed["own"]
+    made = packed["Own"]
     code = {"mine.py", "parts.py", "parts.scaling.py"}
     assert set(made.files) == {
         *code,
@@ -144,13 +150,13 @@ def test_a_compiled_file_beside_the_code_is_not_looked_at(own: Path, packed: dic
         hidden = Path(cache_from_source(str(own / f"{name}.py")))
         mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
         py_compile.compile(str(evil), str(hidden), doraise=True, invalidation_mode=mode)
-    assert len(recorded(own).predict(packed["own"].rows)) == 5
+    assert len(recorded(own).predict(packed["Own"].rows)) == 5
 
 
 @pytest.mark.parametrize("name", ["os", "keras.layers", "numpy", "../mine"])
 def test_code_takes_no_name_of_a_library(own: Path, resign: Callable[..., None], name: str) -> None:
     (own / f"{name}.py").write_text("")
-    resign(f"{name}.py", code={"name": "own", "modules": [{"module": name, "package": False}]})
+    resign(f"{name}.py", code={"name": "Own", "modules": [{"module": name, "package": False}]})
     with pytest.raises(ModelError, match=r"manifest.json: '.*' is no file of a model's code"):
         Champion(own, sums_of(own))
 
@@ -165,7 +171,7 @@ def test_code_that_does_not_run_here_is_one_line(own: Path, resign: Callable[...
 def test_predict_knows_what_a_search_here_has_made(own: Path, packed: dict[str, Packed], tmp_path: Path) -> None:
     """By the files that lie in its folder, of a file that the ledger names; or by those that are named."""
     home, rows = Home(tmp_path), tmp_path / "rows.csv"
-    packed["own"].rows.to_csv(rows, index=False)
+    packed["Own"].rows.to_csv(rows, index=False)
     (tmp_path / "mine.py").write_text(MINE)
     with pytest.raises(ExportError, match=r"own: runs code of its own where it predicts \(mine.py, parts.scaling.py\)"):
         export.predict(home, str(own), rows)
@@ -174,9 +180,9 @@ def test_predict_knows_what_a_search_here_has_made(own: Path, packed: dict[str, 
     with pytest.raises(ExportError, match=r"^--trust .*none.py: cannot be read \(No such file"):
         export.predict(home, str(own), rows, [tmp_path / "none.py"])
     found = export.predict(home, str(own), rows, [tmp_path / "mine.py", own / "parts.scaling.py"])
-    np.testing.assert_allclose(found["p(yes)"], packed["own"].expected, atol=1e-6)
+    np.testing.assert_allclose(found["p(yes)"], packed["Own"].expected, atol=1e-6)
 
-    file = model_file.read("mine.py:own", tmp_path)
+    file = model_file.read("mine.py:Own", tmp_path)
     for document, known in (
         ({}, False),
         ({"model": {**file.to_json(), "digest": "0"}}, False),

@@ -91,9 +91,9 @@ class Loop(Own):
         for callback in callbacks:
             callback.set_model(model)
         for epoch in range(epochs):
-            heard["loop"] = epoch + 1
-            for callback in callbacks:
+            for callback in callbacks if hp.Boolean("begins") else ():
                 callback.on_epoch_begin(epoch)
+            heard["loop"] = epoch + 1
             loss = model.train_on_batch(x, y)[0]
             more = {"now_and_then": 1.0} if epoch != 1 else {"later": 2.0}
             for callback in callbacks:

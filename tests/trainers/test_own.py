@@ -53,6 +53,7 @@ def fitted(places: tuple[Path, Path, Path, Path]) -> dict[str, Fitted]:
         "overridden": order("Overridden", trial(13, 5)),
         "loop": order("Loop", trial(14, 3), *MINE),
         "stopped loop": order("Loop", trial(15, 9), *MINE, stop=2),
+        "stopped at once": order("Loop", trial(17, 9, begins=True), *MINE, stop=2),
         "fails": order("Fails", trial(16, 1)),
         **{
             kind: order("Silent", trial(20 + i, 3, returns=kind), *MINE)
@@ -116,11 +117,11 @@ def test_one_goes_on_from_the_weights_of_its_parent(fitted: dict[str, Fitted]) -
 
 def test_who_is_told_to_stop_stops(fitted: dict[str, Fitted]) -> None:
     """By `model.stop_training`, and in a loop that does not look at that by an exception."""
-    result = fitted["pruned"].result
-    assert (result.state, len(result.history), result.weights, result.error) == (State.PRUNED, 2, None, None)
-    result = fitted["stopped loop"].result
-    assert (result.state, len(result.history), result.weights, result.error) == (State.PRUNED, 2, None, None)
-    assert fitted["stopped loop"].heard["loop"] == 3
+    for name in ("pruned", "stopped loop", "stopped at once"):
+        result = fitted[name].result
+        assert (result.state, len(result.history), result.weights, result.error) == (State.PRUNED, 2, None, None)
+    # One that does not say when an epoch begins has trained another one.
+    assert [fitted[name].heard["loop"] for name in ("stopped loop", "stopped at once")] == [3, 2]
 
 
 def test_values_are_learned_and_scored_in_their_own_units(fitted: dict[str, Fitted]) -> None:
