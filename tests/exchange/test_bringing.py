@@ -9,7 +9,7 @@ import pytest
 
 from tests.exchange.conftest import DOCUMENT
 from tests.lives import Records
-from tuner import drivers
+from tuner import drivers, opening
 from tuner.errors import ExchangeError, LedgerError
 from tuner.exchange.bringing import Brought, bring
 from tuner.exchange.foreign import ForeignSearch, ForeignTrial, fit
@@ -58,6 +58,7 @@ def test_what_fits_has_the_next_numbers_and_says_where_it_is_from(study: Study, 
         "imported 2 trials of the KerasTuner project old into wine@1 as trials 0 to 1: 2 complete",
         "they count among its 20 trials and are never its champion: they were trained on other rows, and have no "
         "weights",
+        "the values of trial 1, the best of them, are the first to be tried here",
         "left out: 2 still running there",
         "go on with: tuner search wine",
     )
@@ -184,6 +185,28 @@ def test_the_driver_learns_from_them_and_may_try_their_values_here(sampler: str,
     good = sum(trial.values["units"] == 16 for trial in asked)
     assert good >= 6 if learns else good < 6
     assert len({trial.key for trial in asked}) == 8
+
+
+def test_the_best_of_them_is_tried_here_first_and_the_same_command_goes_on(home: Home, records: Records) -> None:
+    mine = {"units": 4, "dropout": 0.0, "optimizer": "sgd"}
+    study = from_document("wine", {**DOCUMENT, "start": [mine]})
+    brought(study, home, foreign("00", 0.5), foreign("01", 0.75, units=12), foreign("02", 0.9, State.FAILED, units=16))
+    again = brought(study, home, foreign("03", 0.99, units=16))
+    assert not any("first to be tried" in line for line in again.lines)
+    ledger = Ledger(home)
+    found = opening.claim(ledger, study, opening.split(study, home), None, False)
+    begun = opening.begun(study, found)
+    assert [each["units"] for each in begun.starts] == [12, 4]
+    with own(ledger, found) as record:
+        driver = drivers.build(begun, Objective("val_accuracy", "maximize"), record.results, next_number=4)
+        assert [trial.values["units"] for trial in driver.ask(2).trials] == [12, 4]
+
+
+def test_one_that_is_too_large_is_not_tried_first(home: Home, records: Records) -> None:
+    study = from_document("wine", {**DOCUMENT, "search": {**DOCUMENT["search"], "max_params": 150}})
+    done = brought(study, home, foreign("00", 0.5), foreign("01", 0.75, units=16))
+    assert not any("first to be tried" in line for line in done.lines)
+    assert opening.begun(study, Ledger(home).get("wine")).starts == ()
 
 
 def test_values_to_try_first_are_tried_first_after_an_import(study: Study, home: Home) -> None:

@@ -10,7 +10,7 @@ from tuner.errors import ExchangeError
 from tuner.exchange.foreign import DIGEST, ForeignSearch, ForeignTrial, fit
 from tuner.home import Home
 from tuner.ledger import Ledger, Owned, own
-from tuner.study import Study
+from tuner.study import Study, from_document
 from tuner.trackers import address
 from tuner.trial import Objective, Result, State, Value
 from tuner.watch import Watch
@@ -64,18 +64,20 @@ def bring(
         raise ExchangeError(*_nothing(found, study, reasons))
     ledger = Ledger(home)
     search = opening.claim(ledger, study, split, number, fresh)
-    study = opening.begun(study, search)
     with own(ledger, search) as record:
-        record.continued(study.document)
+        counted = opening.weights(split)
         results = _numbered(found, fitting, study, record)
         if objective.further:
-            counted = opening.weights(split)
             results = [replace(r, further=r.further or objective.also(r, counted)) for r in results]
+        best = _first(study, record, results, objective, counted)
+        study = _tried_first(opening.begun(study, search), best)
+        # A kill between the two leaves values to try first, which the next command leaves as they are.
+        record.continued(study.document)
         record.imports(results)
         # What is in the ledger is brought in, whatever becomes of the record: the next search completes that.
         with opening.recording(home, record, study, split, Spoken(say), lambda: False):
             pass
-        lines = _told(found, study, record, results, reasons, len(fitting) - len(results))
+        lines = _told(found, study, record, results, reasons, len(fitting) - len(results), best)
     return Brought(search.label, tuple(results), tuple(lines))
 
 
@@ -107,6 +109,37 @@ def _check_values(trial: ForeignTrial, objective: Objective) -> None:
         raise ValueError(f"no {' and '.join(missing or objective.metrics)} is known of its best epoch")
 
 
+def _first(
+    study: Study,
+    record: Owned,
+    results: Sequence[Result],
+    objective: Objective,
+    counted: Callable[[Mapping[str, Value]], int],
+) -> Result | None:
+    """The best new one, where its values may be the first that are tried here: only so can they win.
+
+    None where something was tried or chosen to be the first before, where the study has them first anyway, where the
+    network is too large, and where there are several objectives, of which there is no best one.
+    """
+    begun = from_document(record.search.study, record.search.document).start
+    if record.results or record.waiting or begun != study.start or objective.further:
+        return None
+    sign, most = 1 if objective.goal == "maximize" else -1, study.search.max_params
+    scored = [(sign * r.score, r) for r in results if r.state is State.COMPLETE and r.score is not None]
+    best = max(scored, key=lambda each: each[0])[1] if scored else None
+    if best is None or best.trial.values in study.starts:
+        return None
+    return best if most is None or counted(best.trial.values) <= most else None
+
+
+def _tried_first(study: Study, best: Result | None) -> Study:
+    """The study with the values of a trial before those that it has to be tried first."""
+    if best is None:
+        return study
+    start = (dict(best.trial.values), *study.start)
+    return study.model_copy(update={"start": start, "document": opening.with_start(study.document, start)})
+
+
 def _nothing(found: ForeignSearch, study: Study, reasons: Sequence[str]) -> list[str]:
     left = ", ".join(f"{count} {why}" for why, count in found.left_out.items())
     if not reasons:
@@ -134,7 +167,13 @@ def _numbered(
 
 
 def _told(
-    found: ForeignSearch, study: Study, record: Owned, results: Sequence[Result], reasons: Sequence[str], there: int
+    found: ForeignSearch,
+    study: Study,
+    record: Owned,
+    results: Sequence[Result],
+    reasons: Sequence[str],
+    there: int,
+    best: Result | None,
 ) -> list[str]:
     label, total = record.search.label, study.search.trials
     lines = list(found.remarks)
@@ -148,6 +187,8 @@ def _told(
             f"they count among its {total} trials and are never its champion: they were trained on other rows, and "
             f"have no weights"
         )
+    if best is not None:
+        lines.append(f"the values of trial {best.trial.number}, the best of them, are the first to be tried here")
     if there:
         lines.append(f"{there} were there already" if there > 1 else "1 was there already")
     lines += [f"left out: {count} {why}" for why, count in found.left_out.items()]
