@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contracts.driver import DriverContract
-from tests.contracts.life import OBJECTIVE, Build, Case, Life, diabetes, few, outcome
+from tests.contracts.life import FEW_SIZE, OBJECTIVE, Build, Case, Life, diabetes, few, outcome
 from tests.fakes.driver import FakeDriver
 from tuner import drivers
 from tuner.drivers import ordered
@@ -95,6 +95,18 @@ def test_a_search_is_the_same_at_any_number_of_workers_and_after_interruptions(
     assert (State.PRUNED in {result.state for result in alone.told}) == (pruner != "none")
     for workers, kills in ((2, 0), (16, 0), (5, 12)):
         assert_same(searched(study, workers, seed=workers, kills=kills), alone)
+
+
+def test_a_driver_that_waits_is_told_of_more_at_any_number_of_workers_and_after_interruptions(narrow: None) -> None:
+    """Rounds of Hyperband at the end of a space, where nothing new can be begun meanwhile."""
+    study = few("hyperband", "none", driver="keras-tuner")
+    alone = searched(study, workers=1, trials=100)
+    assert "heard" in alone.state
+    assert not alone.driver.ask(1).more
+    assert len([trial for trial in alone.proposed if trial.parent is None]) == FEW_SIZE
+    for workers, kills in ((16, 0), (5, 12), (2, 30)):
+        other = searched(study, workers, seed=workers, kills=kills, trials=100)
+        assert by_number(other.told) == by_number(alone.told)
 
 
 @pytest.mark.parametrize("excellent", range(5))
@@ -237,6 +249,33 @@ def test_a_driver_without_further_trials_is_not_asked_again() -> None:
     assert [dict(trial.values) for trial in driver.ask(5).trials] == [first]
     inner._script = [{**first, "activation_1": "tanh"}]
     assert driver.ask(5) == Batch((), more=False)
+
+
+class Hesitant(Gossip):
+    """Proposes each fourth trial when it has heard of all before it."""
+
+    def ask(self, n: int) -> Batch:
+        return Batch() if self.following % 4 == 3 and len(self.told) < self.following else super().ask(n)
+
+
+def test_a_driver_that_waits_is_told_of_the_next_results_and_knows_them_after_a_new_start() -> None:
+    def made(next_number: int, told: Sequence[Result] = (), asked: Sequence[Trial] = (), heard: int = 0) -> Ordered:
+        return Ordered(lambda told, asked: Hesitant(told, asked, next_number), told, asked, next_number, 9, heard)
+
+    driver = made(0)
+    first = driver.ask(9).trials
+    assert [trial.number for trial in first] == [0, 1, 2]
+    for number in (2, 0):
+        driver.tell(ended(first[number]))
+        assert driver.ask(9) == Batch()
+    assert driver.state() == {"heard": 1}
+    driver.tell(ended(first[1]))
+    (fourth,) = driver.ask(1).trials
+    assert (driver.state(), driver.state()) == ({"heard": 3}, {})
+    told = [ended(first[number]) for number in (2, 0, 1)]
+    (fifth,) = made(4, told, [fourth], heard=3).ask(1).trials
+    assert (fifth,) == driver.ask(1).trials
+    assert (fifth,) != made(4, told, [fourth]).ask(1).trials
 
 
 MOVES = st.lists(st.tuples(st.sampled_from(["ask", "end", "end", "kill"]), st.integers(0, 8)), max_size=60)

@@ -82,13 +82,28 @@ def build(
 
         return OptunaDriver(study, objective, told, asked, known, following, window, weights)
 
-    return driver(told, asked) if window is None else Ordered(driver, told, asked, following, window)
+    if window is None:
+        return driver(told, asked)
+    return Ordered(driver, told, asked, following, window, known.get("heard", 0))
 
 
 def remarks(study: Study) -> list[str]:
     """What a person may not expect of how the study's space is searched, a line each."""
-    if study.search.sampler != "cma-es":
-        return []
+    match study.search.sampler:
+        case "hyperband":
+            from tuner.drivers import rounds
+
+            return rounds.remarks(study.training.epochs, study.search.trials)
+        case "bayesian":
+            from tuner.drivers import modelled
+
+            return modelled.remarks(study.space, study.search.trials)
+        case "cma-es":
+            return _steered(study)
+    return []
+
+
+def _steered(study: Study) -> list[str]:
     from tuner.drivers.evolution import steered
 
     names = steered(study.space)

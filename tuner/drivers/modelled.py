@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from tuner.drivers import oracles
-from tuner.drivers.compiled import Known
+from tuner.drivers.compiled import Compiled, Known
 from tuner.drivers.proposing import Drawn, Proposal, Values
+from tuner.space import Space
 from tuner.trial import derive_seed
 
 # Where the point was tried before: so many others are looked at, half of them with one value that is not the point's.
@@ -31,8 +32,24 @@ _OTHERS = 256
 _POINT, _ASIDE = -4, -5
 
 
+# So many trials for each hyperparameter are drawn before the first that is not; `DRAWN` is another number in all.
+_DRAWN_EACH = 3
+DRAWN: int | None = None
+
+
+def remarks(space: Space, trials: int) -> list[str]:
+    """When it begins to learn, as a search may end before that."""
+    names = len(Compiled(space).hyperparameters().space)
+    drawn = _DRAWN_EACH * max(names, 1)
+    line = f"note: bayesian draws its first {drawn} trials at random, {_DRAWN_EACH} for each of {names} hyperparameters"
+    return [line if trials > drawn else f"{line}; this search has {trials}"]
+
+
 class Modelled(Drawn):
     name = "bayesian"
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given, num_initial_points=DRAWN)
 
     def _proposal(self) -> Proposal | None:
         self._weigh()

@@ -22,6 +22,9 @@ class Ordered:
 
     `rebuild` makes the driver from what it was told and what it takes to be running. A result whose turn has not come
     is kept here; to the driver its trial still runs.
+
+    A driver that has nothing to propose before it hears of more is told of the next result, and of the one after that,
+    until it has something. `state` then says under `heard` how far it was told: of all trials with lower numbers.
     """
 
     def __init__(
@@ -31,28 +34,31 @@ class Ordered:
         asked: Sequence[Trial],
         next_number: int,
         window: int = WINDOW,
+        heard: int = 0,
     ) -> None:
         self._next, self._window = next_number, window
+        self._heard = self._kept = max(next_number - window, heard, 0)
         self._running = {trial.number for trial in asked}
         self._exhausted = False
         # What was trained elsewhere was there before all others, whatever its numbers.
         ordered = sorted(told, key=lambda result: (not result.imported, result.trial.number))
         # Those that the last proposal knew.
-        known = [result for result in ordered if result.imported or result.trial.number < next_number - window]
+        known = [result for result in ordered if result.imported or result.trial.number < self._heard]
         self._early = {result.trial.number: result for result in ordered[len(known) :]}
         self._driver = rebuild(known, [*asked, *(result.trial for result in self._early.values())])
 
     def ask(self, n: int) -> Batch:
         trials: list[Trial] = []
-        while len(trials) < n and not self._exhausted and self._ready():
+        while len(trials) < n and not self._exhausted and self._tells(self._next - self._window):
             batch = self._driver.ask(1)
             # Asked once more, it might find something after all; how often it is asked hangs on the workers.
             self._exhausted = not batch.more
-            if not batch.trials:
+            if batch.trials:
+                trials += batch.trials
+                self._running.add(self._next)
+                self._next += 1
+            elif self._exhausted or self._heard == self._next or not self._tells(self._heard):
                 break
-            trials += batch.trials
-            self._running.add(self._next)
-            self._next += 1
         return Batch(tuple(trials), more=bool(trials) or not self._exhausted)
 
     def judge(self, reports: Sequence[Report]) -> set[int]:
@@ -66,14 +72,19 @@ class Ordered:
         self._early[number] = result
 
     def state(self) -> Mapping[str, Any]:
-        return self._driver.state()
+        own = {"heard": self._heard} if self._heard > max(self._next - self._window, self._kept) else {}
+        self._kept = own.get("heard", self._kept)
+        return {**self._driver.state(), **own}
 
     def needs(self) -> frozenset[int]:
         return self._driver.needs()
 
-    def _ready(self) -> bool:
-        """Tells the driver what the next proposal knows, if all of it is there."""
-        last = self._next - self._window
-        if last in self._early:
-            self._driver.tell(self._early.pop(last))
-        return last not in self._running
+    def _tells(self, last: int) -> bool:
+        """Tells the driver of the results up to that of trial `last`; False where one of them is not there yet."""
+        while self._heard <= last:
+            if self._heard in self._running:
+                return False
+            if self._heard in self._early:
+                self._driver.tell(self._early.pop(self._heard))
+            self._heard += 1
+        return True

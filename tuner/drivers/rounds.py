@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from tuner import wording
 from tuner.drivers import oracles
 from tuner.drivers.compiled import Known
 from tuner.drivers.proposing import Drawn, Proposal
@@ -25,6 +26,20 @@ from tuner.trial import Trial
 
 _FACTOR = 3
 _TRIAL = "trial/"
+
+
+def remarks(epochs: int, trials: int) -> list[str]:
+    """What its first bracket is like, as a search may end before any trial has all epochs."""
+    oracle = oracles.oracle("hyperband")(max_epochs=epochs, factor=_FACTOR)
+    bracket = oracle._current_bracket
+    rounds = [(oracle._get_size(bracket, i), oracle._get_epochs(bracket, i)) for i in range(bracket + 1)]
+    if len(rounds) == 1:
+        return []
+    (first, least), *later = rounds
+    told = ", ".join(f"{size} of them to {most}" for size, most in later)
+    line = f"note: hyperband begins with {first} trials of {wording.count(least, 'epoch')}; the best go on, {told}"
+    needed = sum(size for size, _ in rounds)
+    return [line if trials >= needed else f"{line}. That takes {needed} trials, and this search has {trials}"]
 
 
 class Rounds(Drawn):
