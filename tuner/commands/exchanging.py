@@ -10,21 +10,35 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuner.commands.named import named, numbered
-from tuner.commands.searching import GOALS
+from tuner.commands.searching import DRIVERS, GOALS, PRUNERS, SAMPLERS
 from tuner.commands.settings import given, opened, rows
 from tuner.errors import StudyError, nearest
 
 if TYPE_CHECKING:
     from tuner.home import Home
 
+# What a study may have in the options of a command that begins a search, by section.
+_SECTIONS = {
+    "data": ("source", "target"),
+    "objective": ("metric", "goal"),
+    "training": ("epochs", "batch_size"),
+    "search": ("driver", "sampler", "pruner", "seed", "deterministic"),
+}
 _INTO = (
     click.option("--fresh", is_flag=True, help="Into a new search beside the one that there is."),
-    click.option("--data", metavar="FILE", help="The rows of a model of your own, as for tuner search."),
+    click.option("--data", "source", metavar="FILE", help="The rows of a model of your own, as for tuner search."),
     click.option("--target", metavar="COLUMN", help="The column of --data to predict."),
-    click.option("--objective", metavar="METRIC", help="What the search makes better: val_accuracy, val_loss, …"),
+    click.option("--objective", "metric", metavar="METRIC", help="What the search makes better: val_accuracy, …"),
     click.option("--goal", type=click.Choice(GOALS), help="Which way it is better.  [default: what its name means]"),
     click.option("--epochs", type=click.IntRange(min=1), help="The most epochs of a trial that is trained here."),
     click.option("--batch-size", type=click.IntRange(min=1), help="Rows of one step."),
+    click.option("--driver", type=click.Choice(DRIVERS), help="The library that proposes trials."),
+    click.option("--sampler", type=click.Choice(SAMPLERS), help="What proposes the next trial."),
+    click.option("--pruner", type=click.Choice(PRUNERS), help="What stops trials that look bad."),
+    click.option("--seed", type=click.IntRange(min=0, max=2**31 - 1), help="The seed of everything that is drawn."),
+    click.option(
+        "--deterministic/--no-deterministic", default=None, help="The same search with any number of workers."
+    ),
 )
 
 
@@ -51,7 +65,7 @@ def import_keras_tuner(folder: Path, study: str | None, fresh: bool, **into: Any
 
     home = Home.here()
     name, number = numbered(study or _default(folder.resolve().name, home, "import-keras-tuner", str(folder)))
-    loaded = opened(name, number, home, _settings(**into))
+    loaded = opened(name, number, home, _settings(into))
     done = bringing.bring(
         lambda aim: keras_tuner.read(folder, aim), loaded, home, click.echo, number=number, fresh=fresh
     )
@@ -76,7 +90,7 @@ def import_optuna(url: str, name: str, study: str | None, fresh: bool, **into: A
 
     home = Home.here()
     mine, number = numbered(study or _default(name, home, "import-optuna", url, name))
-    loaded = opened(mine, number, home, _settings(**into))
+    loaded = opened(mine, number, home, _settings(into))
     done = bringing.bring(
         lambda aim: optuna_study.read(url, name, aim), loaded, home, click.echo, number=number, fresh=fresh
     )
@@ -113,16 +127,8 @@ def _default(name: str, home: Home, *command: str) -> str:
     )
 
 
-def _settings(
-    data: str | None,
-    target: str | None,
-    objective: str | None,
-    goal: str | None,
-    epochs: int | None,
-    batch_size: int | None,
-) -> dict[str, dict[str, Any]]:
-    return given(
-        data={"source": None if data is None else rows(data), "target": target},
-        objective={"metric": objective, "goal": goal},
-        training={"epochs": epochs, "batch_size": batch_size},
-    )
+def _settings(typed: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is typed of a study, by section."""
+    source = typed["source"]
+    placed = {**typed, "source": None if source is None else rows(source)}
+    return given(**{section: {key: placed[key] for key in keys} for section, keys in _SECTIONS.items()})
