@@ -12,10 +12,11 @@ import pytest
 from tuner.data import function_table
 from tuner.data.layout import Input
 from tuner.data.returned import Returned, write
+from tuner.data.split import split
 from tuner.data.table import Table
 from tuner.errors import DataError
 from tuner.metrics import Task
-from tuner.study import from_document
+from tuner.study import SplitSection, from_document
 
 X = np.arange(40.0).reshape(20, 2)
 Y = np.arange(20) % 2
@@ -127,6 +128,23 @@ def test_a_class_of_no_validation_row_is_a_warning_and_one_of_no_train_row_an_er
         table(((X, np.eye(4)[np.full(20, 2)]), (X, HOT)), tmp_path)
 
 
+def test_a_model_of_the_users_own_has_arrays_as_they_are_and_a_built_in_network_standardised_ones(
+    tmp_path: Path,
+) -> None:
+    given = written(((X, np.linspace(3, 4, 20)), (X + 1, np.linspace(3, 4, 20))), tmp_path)
+    document = {"data": {"source": "m.py:load"}, "space": {"layers": 1}}
+    model = {"path": "/m.py", "name": "build_model", "digest": ""}
+    found = []
+    for more in ({}, {"model": model}):
+        study = from_document("made", {**document, **more})
+        found.append(split(function_table.assemble("m.py:load", "m.py:load", given, study), SplitSection()))
+    ours, own = found
+    np.testing.assert_array_equal(own.layout[0].of(own.x_train), X[own.indices["train"]])
+    np.testing.assert_allclose(ours.x_train, (own.x_train - own.x_train.mean()) / own.x_train.std(), atol=1e-5)
+    assert own.preprocessing.target_scale == 1.0
+    assert ours.preprocessing.target_scale == pytest.approx(ours.y_train.std())
+
+
 def test_the_digest_is_of_the_rows_and_not_of_the_code(tmp_path: Path) -> None:
     base = table(((X, Y), (X, Y)), tmp_path).digest
     again = write(((X.tolist(), Y.tolist()), (X, Y)), tmp_path, "other.py:rows", "another sum")
@@ -176,6 +194,7 @@ def test_the_digest_is_of_the_rows_and_not_of_the_code(tmp_path: Path) -> None:
         (((object(), Y), PART), "x_train is one of type object, expected an array"),
         (((X, np.random.default_rng(0).normal(size=(20, 3))), PART), "y_train has the shape (20, 3), and its rows are "
          "not one-hot: a model has one output. Return one target"),
+        (((X, np.roll(HOT, 1, axis=1) + HOT), PART), "y_train has the shape (20, 4), and its rows are not one-hot"),
         (((X, HOT), PART), "y_validation has numbers, and y_train has one-hot rows of 4 classes"),
         (((X, HOT), (X, HOT[:, :3])), "y_validation has one-hot rows of 3 classes, and y_train has one-hot rows of 4"),
         (((X, [None, "a"] * 10), PART), "y_train holds Python objects of type NoneType"),
