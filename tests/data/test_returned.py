@@ -132,11 +132,10 @@ def test_a_model_of_the_users_own_has_arrays_as_they_are_and_a_built_in_network_
     tmp_path: Path,
 ) -> None:
     given = written(((X, np.linspace(3, 4, 20)), (X + 1, np.linspace(3, 4, 20))), tmp_path)
-    document = {"data": {"source": "m.py:load"}, "space": {"layers": 1}}
     model = {"path": "/m.py", "name": "build_model", "digest": ""}
     found = []
-    for more in ({}, {"model": model}):
-        study = from_document("made", {**document, **more})
+    for whose in ({"space": {"layers": 1}}, {"model": model}):
+        study = from_document("made", {"data": "m.py:load", **whose})
         found.append(split(function_table.assemble("m.py:load", "m.py:load", given, study), SplitSection()))
     ours, own = found
     np.testing.assert_array_equal(own.layout[0].of(own.x_train), X[own.indices["train"]])
