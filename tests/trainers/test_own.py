@@ -168,6 +168,12 @@ def test_what_an_overridden_fit_sets_is_left_to_it(fitted: dict[str, Fitted]) ->
     assert fitted["overridden"].heard["overridden"] == ["callbacks", "validation_data"]
 
 
+def test_a_value_that_the_trial_has_not_is_its_default_and_its_result_says_so(fitted: dict[str, Fitted]) -> None:
+    assert fitted["overridden"].result.program["defaults"] == "batch_size = 8"
+    assert "defaults" not in fitted["traced"].result.program
+    assert "units" in fitted["pruned"].result.program["defaults"]
+
+
 def test_a_loop_of_its_own_tells_of_its_epochs(fitted: dict[str, Fitted]) -> None:
     result = fitted["loop"].result
     assert (result.state, result.score, result.best_epoch) == (State.COMPLETE, 8.0, 3)

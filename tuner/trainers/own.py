@@ -27,6 +27,7 @@ from tuner.errors import ExportError, TrialFailed, TunerError, listing
 from tuner.metrics import METRICS, Array
 from tuner.model_file import ModelFile
 from tuner.models.champion import Champion, ModelError, sums_of
+from tuner.parameters import said
 from tuner.trainers import plain, readings, weights
 from tuner.trainers.course import Course, Kept
 from tuner.trainers.work import Work
@@ -55,8 +56,9 @@ def fit(work: Work, trial: Trial, report: Callable[[Report], bool]) -> Result:
     a line where that says it all.
     """
     course, error = Course(work, trial), None
+    beyond: dict[str, str] = {}
     try:
-        _train(work, course, report)
+        _train(work, course, report, beyond)
     except _Over:
         pass
     except TunerError as why:
@@ -67,7 +69,7 @@ def fit(work: Work, trial: Trial, report: Callable[[Report], bool]) -> Result:
         keras.utils.clear_session(free_memory=False)
     # What a loop raises because it was ended early says nothing of the trial.
     ended = course.state in (State.PRUNED, State.DIVERGED)
-    return course.result(program(work), None if ended else error)
+    return course.result({**program(work), **beyond}, None if ended else error)
 
 
 def program(work: Work) -> dict[str, str]:
@@ -76,8 +78,8 @@ def program(work: Work) -> dict[str, str]:
     return {**plain.program(), "keras-tuner": keras_tuner.__version__, **model}
 
 
-def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None:
-    """Takes the course from its first epoch to its end."""
+def _train(work: Work, course: Course, report: Callable[[Report], bool], beyond: dict[str, str]) -> None:
+    """Takes the course from its first epoch to its end; `beyond` is told what was asked for and had no value."""
     trial, split = course.trial, readings.split_of(work)
     made = build(work, trial, split)
     _go_on(made, work, trial)
@@ -90,11 +92,14 @@ def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None
             *data(made, split),
             epochs=trial.last_epoch,
             callbacks=[epochs],
-            batch_size=int(trial.values.get("batch_size", work.training.batch_size)),
+            batch_size=work.training.batch_size,
             first_epoch=trial.first_epoch,
         )
     except _Over:
         return
+    finally:
+        if defaults := made.hp.defaulted:
+            beyond["defaults"] = ", ".join(f"{name} = {said(value)}" for name, value in defaults.items())
     if course.epoch < trial.first_epoch:
         epochs.whole(told)
 
@@ -104,13 +109,20 @@ class Made(Wrapped):
     """A trial's model, wrapped, and what made it."""
 
     hypermodel: keras_tuner.HyperModel
-    hp: keras_tuner.HyperParameters
+    hp: own.HyperParameters
 
 
 @functools.cache
+def _loaded(file: ModelFile) -> tuple[keras_tuner.HyperModel, Any]:
+    """What the file names, and the precision that it has set. It is run once in a process, so that each of its classes
+    is one.
+    """
+    return own.load(file), keras.config.dtype_policy()
+
+
 def hypermodel_of(file: ModelFile) -> keras_tuner.HyperModel:
-    """What the file names. It is run once in a process, so that each of its classes is one."""
-    return own.load(file)
+    """What the file names."""
+    return _loaded(file)[0]
 
 
 def build(work: Work, trial: Trial, split: Split) -> Made:
@@ -118,7 +130,8 @@ def build(work: Work, trial: Trial, split: Split) -> Made:
     the model does not go with the data, and StudyError where there is none.
     """
     assert work.model is not None
-    hypermodel, hp = hypermodel_of(work.model), own.hyperparameters(trial.values)
+    (hypermodel, precision), hp = _loaded(work.model), own.hyperparameters(trial.values)
+    keras.config.set_dtype_policy(precision)  # another model, or the end of a session, may have left another
     keras.utils.set_random_seed(trial.seed)
     model = own.built(work.model, hypermodel, hp)
     found = wrapped(
@@ -255,7 +268,8 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _ended(self, told: Mapping[str, float]) -> None:
         course, there = self._course, self._made.network.get_weights()
-        now = readings.validation(self._split, self._outputs(), self._work.objective.metrics)
+        outputs = plain.traced_outputs(self._made.network, self._split.x_validation)
+        now = readings.validation(self._split, outputs, self._work.objective.metrics)
         if self._own is None:
             self._own = {name: value for name, value in told.items() if name not in now and _meant(name, value)}
         self._own |= {name: value for name, value in told.items() if name in self._own and _meant(name, value)}
@@ -264,10 +278,6 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]
         if report is not None:
             course.judged(self._report(report))
         self._made.model.stop_training = course.state is not None
-
-    def _outputs(self) -> Array:
-        network = self._made.network
-        return plain.in_parts(self._split.x_validation, plain.rows_at_once(network), network.predict_on_batch)
 
 
 def _meant(name: str, value: float) -> bool:
