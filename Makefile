@@ -44,7 +44,7 @@ bench: setup  ## compare with KerasTuner and Optuna, an hour or two; ARGS="--qui
 		--constraint requirements.lock --no-build-isolation --editable '.[bench]'
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-bench-drivers: setup  ## compare the samplers of both drivers, an hour; ARGS="--quick" tries it out
+bench-drivers: setup  ## compare the samplers of both drivers, a quarter of an hour; ARGS="--quick" tries it out
 	@$(BIN)/python -m tests.benchmarks.drivers $(ARGS)
 
 parity: setup  ## all that the stacked engine is held to Keras with; minutes

@@ -127,8 +127,9 @@ def equal_epochs(figures: Figures) -> str:
             for i in range(len(figures.tables))
         ]
         beats = " / ".join(_NONE if each is None else f"{100 * standings.share(each):.0f} %" for each in found)
-        lines.append([_said(way), _per_trial(figures, way), *cells, beats])
-    return _markdown([f"after {totals} epochs", "epochs a trial", *heads, "beats"], lines)
+        worth = " / ".join(_NONE if each is None else f"{standings.typical_worth(each):.0f}" for each in found)
+        lines.append([_said(way), _per_trial(figures, way), *cells, beats, worth])
+    return _markdown([f"after {totals} epochs", "epochs a trial", *heads, "beats", "worth"], lines)
 
 
 def _per_trial(figures: Figures, way: Way) -> str:
