@@ -217,7 +217,8 @@ def test_what_a_worker_finds_is_the_space(home: Home, monkeypatch: pytest.Monkey
     monkeypatch.setattr(processes, "call", answering(lambda: Discovered(ENTRIES, ("note: so",), fits=True)))
     whole = discovering.discovered(written(home), say=lines.append)
     assert [each.name for each in whole.space.parameters] == [entry["name"] for entry in ENTRIES]
-    assert lines == ["note: so", "note: what its own fit lets vary is found when a search begins, on its rows"]
+    assert lines[0] == "building mymodel.py:build_model with one value after the other, to find what it lets vary"
+    assert lines[1:] == ["note: so", "note: what its own fit lets vary is found when a search begins, on its rows"]
 
 
 def raising(error: Exception) -> Callable[[], object]:

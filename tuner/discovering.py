@@ -52,18 +52,25 @@ def discovered(
     """
     if not study.undiscovered or study.model is None:
         return study
-    with _work(study, split) as work:
-        found = look(study.model, work, say, stop, limit)
+    file = study.model
+    say(f"building {file.shown} with one value after the other, to find what it lets vary")
+    found = look(file, None, stop, limit)
+    if found.fits and split is not None:
+        with _work(study, split) as work:
+            found = look(file, work, stop, limit)
+    if not found.entries:
+        then = ", and what its own fit asks for is found when a search begins, on its rows" if found.fits else ""
+        raise StudyError(
+            f'model: {file.shown}: asks hp for nothing{then}. Let it take a value, as hp.Int("units", 16, 128)'
+        )
+    for line in found.lines:
+        say(line)
+    if found.fits:
+        say("note: what its own fit lets vary is found when a search begins, on its rows")
     return with_space(study, found.entries)
 
 
-def look(
-    file: ModelFile,
-    work: Work | None = None,
-    say: Callable[[str], None] = lambda line: None,
-    stop: Stop = lambda: False,
-    limit: float = LIMIT,
-) -> Discovered:
+def look(file: ModelFile, work: Work | None, stop: Stop, limit: float) -> Discovered:
     """What a model lets vary, and its own `fit` where there are rows to try that with. Raises as `discovered`."""
     late = time.monotonic() + limit
     try:
@@ -81,24 +88,12 @@ def look(
         raise StudyError(f"model: {file.shown}: {str(death).removeprefix('discover: ')}") from death
     except StudyError as error:
         raise StudyError(*(f"model: {problem}" for problem in error.problems)) from error
-    for line in found.lines:
-        say(line)
-    if found.fits:
-        say("note: what its own fit lets vary is found when a search begins, on its rows")
-    elif not found.entries:
-        raise StudyError(
-            f"model: {file.shown}: asks hp for nothing, so that there is nothing to search. Let it take a value, as "
-            f'hp.Int("units", 16, 128)'
-        )
     return found
 
 
 @contextmanager
-def _work(study: Study, split: Split | None) -> Iterator[Work | None]:
+def _work(study: Study, split: Split) -> Iterator[Work]:
     """The rows where a worker finds them, while the block runs."""
-    if split is None:
-        yield None
-        return
     with TemporaryDirectory(prefix="tuner-", ignore_cleanup_errors=True) as folder:
         arrays = Path(folder) / "split"
         split.save(arrays)
