@@ -294,7 +294,9 @@ def restored(work: Work, result: Result, split: Split) -> Restored:
         raise ExportError(f"trial {result.trial.number}: its weights were not kept")
     network, made = networks.build(work, result.trial, split)
     network.set_weights(weights.load(result.weights))
-    raw = plain.outputs(network, split.x_validation)
+    # A user's own is looked at as it was in training, step by step the same: it may be of half precision.
+    look = plain.outputs if made is None else plain.traced_outputs
+    raw = look(network, split.x_validation)
     kept = weights.outputs(result.weights)
     if kept is not None and not np.allclose(raw, kept, rtol=_TOLERANCE, atol=_TOLERANCE):
         raise ExportError(

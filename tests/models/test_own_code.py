@@ -12,6 +12,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from types import ModuleType
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,11 +29,13 @@ from tuner.packaging import folder_of
 from tuner.trainers import processes
 from tuner.trial import Trial
 
-# A layer that nothing but its function knows, with no configuration; a Lambda; and a neighbour's function.
+# A layer that nothing but its function knows, with no configuration; a Lambda; a neighbour's function; half precision.
 MINE = """
 import keras
 import keras_tuner
 from parts.scaling import scale
+
+keras.mixed_precision.set_global_policy("mixed_float16")
 
 def stock(hp):
     model = keras.Sequential([keras.layers.Dense(hp.Int("units", 2, 8)), keras.layers.Dense(1, "sigmoid")])
@@ -120,6 +123,7 @@ def test_any_other_has_the_code_that_builds_it(packed: dict[str, Packed]) -> Non
     finally:
         del sys.modules["parts"]
     np.testing.assert_allclose(found["p(yes)"], made.expected, atol=1e-6)
+    assert keras.config.dtype_policy().name == "float32"
     assert not {"mine", "parts.scaling"} & sys.modules.keys()
 
 

@@ -47,6 +47,7 @@ class Fitted:
 def split(folder: Path, task: Task, steps: tuple[Step, ...], x: Array, y: Array) -> Path:
     """Saves rows as a search leaves them for its workers: a third for each part."""
     classes = {Task.BINARY: ("no", "yes"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: None}[task]
+    raw = x + [step.mean if isinstance(step, Number) else 0.0 for step in steps] if len(steps) == x.shape[1] else x
     thirds = np.array_split(np.arange(len(x)), 3)
     parts = dict(zip(("train", "validation", "test"), thirds, strict=True))
     preprocessing = Preprocessing(steps, float(y.mean()), float(y.std())) if classes is None else Preprocessing(steps)
@@ -55,16 +56,16 @@ def split(folder: Path, task: Task, steps: tuple[Step, ...], x: Array, y: Array)
         **{f"x_{name}": x[rows].astype(np.float32) for name, rows in parts.items()},
         **{f"y_{name}": y[rows] for name, rows in parts.items()},
         indices=parts, fingerprint="f", tested="t", warnings=(),
-        example=tuple(dict(zip((step.name for step in steps), row.tolist(), strict=False)) for row in x[:5]),
+        example=tuple(dict(zip((step.name for step in steps), row.tolist(), strict=False)) for row in raw[:5]),
     ).save(folder)  # fmt: skip
     return folder
 
 
 def table(folder: Path, task: Task, rows: int = 72) -> Path:
-    """Eight standardised columns, of which the first decides."""
-    x = np.random.default_rng(1).normal(size=(rows, 8))
+    """Eight columns around 1000, of which the first decides; the matrix has them standardised."""
+    x = np.round(np.random.default_rng(1).normal(size=(rows, 8)) * 64) / 64  # exact beside 1000 in single precision
     y = 500 + 80 * x[:, 0] if task is Task.REGRESSION else (x[:, 0] > 0).astype(np.int64)
-    return split(folder, task, tuple(Number(f"c{i}", 0.0, 1.0) for i in range(8)), x, y)
+    return split(folder, task, tuple(Number(f"c{i}", 1000.0, 1.0) for i in range(8)), x, y)
 
 
 def arrays(folder: Path, rows: int = 72) -> Path:

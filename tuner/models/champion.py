@@ -285,6 +285,9 @@ def _code(folder: Path, manifest: Mapping[str, Any], trust: Collection[str]) -> 
 
 def _built(folder: Path, code: _Code, manifest: Mapping[str, Any], before: keras.Model) -> keras.Model:
     """What the user's code builds of the model's values, with its weights. Raises ModelError where that goes wrong."""
+    import keras
+
+    policy = keras.config.dtype_policy()
     try:
         import keras_tuner
 
@@ -300,6 +303,8 @@ def _built(folder: Path, code: _Code, manifest: Mapping[str, Any], before: keras
             core.set_weights([weights[name] for name in weights.files])
     except (Exception, SystemExit) as error:
         raise ModelError(f"its code cannot run here ({type(error).__name__}: {_first_line(error)})") from error
+    finally:
+        keras.config.set_dtype_policy(policy)
     return core
 
 

@@ -26,6 +26,7 @@ def save(made: Wrapped, preprocessing: Arithmetic, file: ModelFile, folder: Path
     Else it is in parts, see `tuner.models.champion`: what the user's code builds is built by it again, so that nothing
     of it need have a configuration of its own.
     """
+    keras.config.set_dtype_policy("float32")  # the user's code may have set another, which is not for our layers
     if _saved_whole(made, preprocessing, folder / MODEL):
         return None
     tensors, matrix = transformed(preprocessing)

@@ -88,8 +88,7 @@ def _train(work: Work, course: Course, report: Callable[[Report], bool]) -> None
         read = dict(logs or {})
         second = read["mae" if split.task is Task.REGRESSION else "accuracy"]
         now = readings.train(split, float(read["plain_loss"]), float(second))
-        outputs = in_parts(split.x_validation, rows_at_once(model), model.predict_on_batch)
-        now |= readings.validation(split, outputs, work.objective.metrics)
+        now |= readings.validation(split, traced_outputs(model, split.x_validation), work.objective.metrics)
         told = course.takes(now, all(np.isfinite(each).all() for each in there), lambda: Kept(there))
         if told is not None:
             course.judged(report(told))
@@ -145,7 +144,12 @@ def predict(model: keras.Model, x: Array, split: Split) -> Array:
 
 def outputs(model: keras.Model, x: Array) -> Array:
     """What the network gives for transformed rows, (rows, outputs). Nothing is traced, which for one look is faster."""
-    return in_parts(x, rows_at_once(model), lambda rows: np.asarray(model(rows, training=False)))
+    return _in_parts(x, rows_at_once(model), lambda rows: np.asarray(model(rows, training=False)))
+
+
+def traced_outputs(model: keras.Model, x: Array) -> Array:
+    """The same by a program, which is worth its tracing where it runs more than once."""
+    return _in_parts(x, rows_at_once(model), model.predict_on_batch)
 
 
 def rows_at_once(model: keras.Model) -> int:
@@ -164,7 +168,7 @@ def _cells(model: keras.Model) -> int:
     return most
 
 
-def in_parts(x: Array, rows: int, of: Callable[[Array], Array]) -> Array:
+def _in_parts(x: Array, rows: int, of: Callable[[Array], Array]) -> Array:
     """What `of` gives for all rows, so many at a time."""
     found: Array = np.concatenate([of(np.asarray(x[i : i + rows])) for i in range(0, len(x), rows)])
     return found
