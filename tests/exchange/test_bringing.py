@@ -202,6 +202,14 @@ def test_the_best_of_them_is_tried_here_first_and_the_same_command_goes_on(home:
         assert [trial.values["units"] for trial in driver.ask(2).trials] == [12, 4]
 
 
+def test_what_from_put_first_stays_first(study: Study, home: Home, records: Records) -> None:
+    """The same command without --from would not go on with a search that has two of them."""
+    put = opening.with_start(study.document, [{"units": 4, "dropout": 0.0, "optimizer": "sgd"}])
+    Ledger(home).create("wine", put, opening.describe(study, opening.split(study, home)))
+    brought(study, home, foreign("00", units=12))
+    assert Ledger(home).get("wine").document == put
+
+
 def test_one_that_is_too_large_is_not_tried_first(home: Home, records: Records) -> None:
     study = from_document("wine", {**DOCUMENT, "search": {**DOCUMENT["search"], "max_params": 150}})
     done = brought(study, home, foreign("00", 0.5), foreign("01", 0.75, units=16))
