@@ -144,6 +144,17 @@ def test_true_and_one_are_different_choices() -> None:
         assert [hp.name for hp in hyperparameters.space if hyperparameters.is_active(hp)] == list(known)
 
 
+def test_a_number_that_a_model_proposes_becomes_the_nearest_that_rules_leave() -> None:
+    compiled = Compiled(ruled("random", "none").space)
+    proposed = {"layers": 3, "units_1": 64, "units_2": 128, "units_3": 72, "optimizer": 0, "learning_rate": 0.09}
+    for seed in range(5):
+        made = compiled.values(proposed, seed, near=True)
+        assert [made[f"units_{layer}"] for layer in (1, 2, 3)] == [64, 64, 64]
+        assert (made["optimizer"], made["learning_rate"]) == ("adam", 0.01)
+    drawn = {compiled.values(proposed, seed)["learning_rate"] for seed in range(5)}
+    assert len(drawn) == 5
+
+
 def test_conditions_are_scopes_of_the_library() -> None:
     compiled = Compiled(ruled("random", "none").space)
     hyperparameters = compiled.hyperparameters()
@@ -252,6 +263,35 @@ def test_what_runs_is_kept_away_from(early: None) -> None:
     points = np.array([list(each.values()) for each in values(life.ask(5))])
     apart = np.linalg.norm(points[:, None] - points[None], axis=-1) + np.eye(5)
     assert apart.min() > 0.02
+
+
+def test_what_a_model_proposes_is_the_same_after_a_new_start_and_another_with_another_seed(early: None) -> None:
+    def lived(seed: int, starts: int) -> Life:
+        life = Life(build, study_of(PLANE, "bayesian", seed=seed))
+        for trial in life.ask(6):
+            told(life, trial, 0.5 - abs(float(trial.values["l2"]) - 0.1 * trial.number))
+        for _ in range(3):
+            life.ask(1)
+            life = life.again() if starts else life
+        return life
+
+    once, often, other = lived(0, starts=0), lived(0, starts=3), lived(1, starts=0)
+    assert once.running == often.running
+    assert values(once.proposed[6:]) != values(other.proposed[6:])
+
+
+def test_what_was_trained_elsewhere_is_learned_from_and_may_be_tried_here(early: None) -> None:
+    space = few("random", "none").document["space"]
+    for sampler in SAMPLERS_OF["keras-tuner"]:
+        made = study_of(space, sampler)
+        foreign = [
+            Result(Trial(number, given, -1, EPOCHS), State.COMPLETE, 0.5, program={"imported": "elsewhere"})
+            for number, given in enumerate(made.space.grid())
+        ]
+        life = Life(build, made, foreign)
+        assert (life.driver._proposer._oracle.trials == {}) is (sampler == "grid")  # type: ignore[attr-defined]
+        life.work_to_the_end(1)
+        assert len([trial for trial in life.proposed if trial.parent is None]) == FEW_SIZE
 
 
 # Hyperband: with nine epochs brackets of (9, 3, 1), (5, 2) and (3) trials, of 1, 3 and 9 epochs
