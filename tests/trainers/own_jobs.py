@@ -92,6 +92,8 @@ def _fit(order: Order) -> Fitted:
     from tuner.trainers import networks, own, plain, readings
 
     reports: list[Report] = []
+    for each in _heard():
+        each.clear()
 
     def report(now: Report) -> bool:
         reports.append(now)
@@ -103,10 +105,13 @@ def _fit(order: Order) -> Fitted:
         network, _ = networks.build(order.work, order.trial, rows)
         network.set_weights(weights.load(result.weights))
         looked = readings.validation(rows, plain.outputs(network, rows.x_validation))
-    # The file is run once for each name in it that is asked for.
-    theirs = [vars(module) for name, module in sys.modules.items() if name.startswith(MODELS.stem)]
-    heard = {name: value for module in theirs for name, value in module["heard"].items()}
+    heard = {name: value for each in _heard() for name, value in each.items()}
     return Fitted(result, tuple(reports), heard, looked)
+
+
+def _heard() -> list[dict[str, Any]]:
+    """What the models note: the file is run once for each name in it that is asked for."""
+    return [vars(module)["heard"] for name, module in sys.modules.items() if name.startswith(MODELS.stem)]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,16 @@ from keras import layers
 heard: dict[str, object] = {}
 
 
+class Counts(keras.Sequential):
+    """A Sequential that notes how many rows a step has."""
+
+    def train_step(self, data):
+        heard["size"] = data[0].shape[0]
+        return super().train_step(data)
+
+
 def network(units: int = 4, rate: float = 0.0, columns: int = 8) -> keras.Model:
-    model = keras.Sequential([keras.Input((columns,)), layers.Dense(units, "relu"), layers.Dropout(rate)])
+    model = Counts([keras.Input((columns,)), layers.Dense(units, "relu"), layers.Dropout(rate)])
     model.add(layers.Dense(1, "sigmoid"))
     # Not traced, which for a few steps takes longer than they do.
     model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy", metrics=["accuracy"], run_eagerly=True)

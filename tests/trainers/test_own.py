@@ -59,6 +59,7 @@ def fitted(places: tuple[Path, Path, Path, Path]) -> dict[str, Fitted]:
             kind: order("Silent", trial(20 + i, 3, returns=kind), *MINE)
             for i, kind in enumerate(("float", "dict", "history", "list", "nothing"))
         },
+        "highest": order("Silent", trial(25, 3, returns="history"), "val_mine", "maximize"),
         "no objective": order("small", trial(30, 1), *MINE),
     }
     return processes.call(own_jobs.fits, orders)
@@ -161,6 +162,10 @@ def test_an_exception_of_the_users_is_the_trials_failure_with_its_traceback(fitt
         assert 'own_models.py", line' in (result.error or "")
 
 
+def test_a_step_has_the_rows_that_the_study_says_or_a_fit_of_its_own(fitted: dict[str, Fitted]) -> None:
+    assert [fitted[name].heard["size"] for name in ("best", "overridden")] == [12, 8]
+
+
 def test_what_an_overridden_fit_sets_is_left_to_it(fitted: dict[str, Fitted]) -> None:
     """Its epochs, its `verbose` and its batch size; and its callbacks work beside ours."""
     result = fitted["overridden"].result
@@ -182,11 +187,12 @@ def test_a_loop_of_its_own_tells_of_its_epochs(fitted: dict[str, Fitted]) -> Non
     assert [epoch["now_and_then"] for epoch in result.history] == [1.0] * 3
 
 
-@pytest.mark.parametrize("kind", ["float", "dict", "history", "list"])
+@pytest.mark.parametrize("kind", ["float", "dict", "history", "highest", "list"])
 def test_a_fit_that_tells_of_no_epoch_is_one(fitted: dict[str, Fitted], kind: str) -> None:
+    """Of a history it is the best epoch by the objective."""
     result = fitted[kind].result
     best = {"history": 1.0}.get(kind, 3.0)
     assert (result.state, result.score, len(result.history)) == (State.COMPLETE, best, 1), result.error
     assert math.isfinite(result.history[0]["val_accuracy"])
-    assert result.history[0].get("other") == {"dict": 8.0, "history": 7.0}.get(kind)
+    assert result.history[0].get("other") == {"dict": 8.0, "history": 7.0, "highest": 8.0}.get(kind)
     assert result.weights is not None
