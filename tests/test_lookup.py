@@ -326,6 +326,12 @@ def test_a_quick_run_prints_and_draws_all(tmp_path: Path, capsys: pytest.Capture
     ]  # fmt: skip
 
 
+def test_a_share_comes_with_its_standard_error() -> None:
+    found = [standings.Standing((1.0,), (0.0,), (each,), (1,)) for each in (0.2, 0.4, 0.9)]
+    assert standings.share(found) == pytest.approx(0.5)
+    assert standings.error(found) == pytest.approx(np.std([0.2, 0.4, 0.9], ddof=1) / np.sqrt(3))
+
+
 def test_a_way_that_takes_too_long_has_no_figures_beyond_its_trials(table: Table) -> None:
     made = [course(way="kt-bayesian"), course(way="tpe+hyperband")]
     shown = figures.Figures(

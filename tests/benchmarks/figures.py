@@ -37,11 +37,11 @@ class Figures:
             return None
         return [standings.standing(each, self.of(way, each.table), n, by_epochs) for each in self.baselines]
 
-    def shares(self) -> dict[str, dict[int, float]]:
-        """How many random searches each way beats; of those that stop early at equal epochs."""
+    def shares(self) -> dict[str, dict[int, tuple[float, float]]]:
+        """How many random searches each way beats, with the error; of those that stop early at equal epochs."""
         return {
             way.name: {
-                n: standings.share(each)
+                n: (standings.share(each), standings.error(each))
                 for n in self.counts
                 if (each := self.standings(way, n, by_epochs=way.stops_early)) is not None
             }
@@ -88,10 +88,14 @@ def against(figures: Figures) -> str:
     lines = []
     for way in figures.ways:
         found = [figures.standings(way, n) for n in figures.counts]
-        beats = [_NONE if each is None else f"{100 * standings.share(each):.0f} %" for each in found]
+        beats = [_NONE if each is None else _share(each) for each in found]
         worths = [_NONE if each is None else f"{standings.typical_worth(each):.0f}" for each in found]
         lines.append([_said(way), *beats, *worths])
     return _markdown(heads, lines)
+
+
+def _share(found: Sequence[Standing]) -> str:
+    return f"{100 * standings.share(found):.0f} ± {100 * standings.error(found):.0f}"
 
 
 def ends(figures: Figures, table: Table) -> str:
@@ -126,7 +130,7 @@ def equal_epochs(figures: Figures) -> str:
             " / ".join(_NONE if each is None else _number(each[i].score) for each in found)
             for i in range(len(figures.tables))
         ]
-        beats = " / ".join(_NONE if each is None else f"{100 * standings.share(each):.0f} %" for each in found)
+        beats = " / ".join(_NONE if each is None else _share(each) for each in found)
         worth = " / ".join(_NONE if each is None else f"{standings.typical_worth(each):.0f}" for each in found)
         lines.append([_said(way), _per_trial(figures, way), *cells, beats, worth])
     return _markdown([f"after {totals} epochs", "epochs a trial", *heads, "beats", "worth"], lines)

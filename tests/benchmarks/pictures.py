@@ -114,22 +114,27 @@ def _line(
     axes.plot([n * whole if by_epochs else n for n in places], regrets, color=colour, linestyle=style, label=way)
 
 
-def beaten(path: Path, shares: Mapping[str, Mapping[int, float]], noise: float) -> None:
-    """For each way, how many random searches it beats after so many trials; the band is no more than chance."""
+def beaten(path: Path, shares: Mapping[str, Mapping[int, tuple[float, float]]], noise: float) -> None:
+    """For each way, how many random searches it beats after so many trials, with its standard error.
+
+    The band is no more than chance.
+    """
     marks = {0: ("o", drawing.GREY), 1: ("s", drawing.ORANGE), 2: ("D", drawing.BLUE)}
     with drawing.figure(path, 9, 1.6 + 0.36 * len(shares)) as figure:
         axes = figure.subplots()
         axes.axvspan(100 * (0.5 - noise), 100 * (0.5 + noise), color="#e4e4e4", linewidth=0, label="chance")
         counts = sorted({n for each in shares.values() for n in each})
         for i, n in enumerate(counts):
-            known = [(place, each[n]) for place, each in enumerate(shares.values()) if n in each]
+            known = [(place + 0.2 * (i - 1), *each[n]) for place, each in enumerate(shares.values()) if n in each]
             mark, colour = marks[i % len(marks)]
-            axes.scatter(
-                [100 * share for _, share in known], [place for place, _ in known],
-                marker=mark, color=colour, s=52, label=f"{n} trials", zorder=3,
+            axes.errorbar(
+                [100 * share for _, share, _ in known], [place for place, _, _ in known],
+                xerr=[100 * error for _, _, error in known], fmt=mark, color=colour, markersize=7, elinewidth=1.2,
+                label=f"{n} trials", zorder=3,
             )  # fmt: skip
-        axes.set_yticks(range(len(shares)), list(shares))
+        names = [f"{way}, by epochs" if "hyperband" in way else way for way in shares]
+        axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(shares) - 0.4, -0.6)
         axes.set_xlim(0, 100)
-        axes.set_xlabel("random searches of as many trials that it beats, of 100")
+        axes.set_xlabel("random searches of as many trials, or epochs, that it beats, of 100")
         drawing.legend_below(figure, axes)

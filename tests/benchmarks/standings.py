@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -146,6 +146,12 @@ def noise(searches: int) -> float:
 def share(standings: Iterable[Standing]) -> float:
     """The mean of all searches of all tables."""
     return fmean(each for standing in standings for each in standing.shares)
+
+
+def error(standings: Iterable[Standing]) -> float:
+    """The standard error of that mean; of a single search, what it is where nothing but chance decides."""
+    every = [each for standing in standings for each in standing.shares]
+    return (stdev(every) if len(every) > 1 else _UNIFORM) / math.sqrt(len(every))
 
 
 def typical_worth(standings: Iterable[Standing]) -> float:
