@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-_PACKAGES = ("tuner", "keras", "tensorflow", "optuna", "mlflow", "numpy", "pandas", "scikit-learn")
+_PACKAGES = ("tuner", "keras", "tensorflow", "optuna", "keras-tuner", "mlflow", "numpy", "pandas", "scikit-learn")
 
 
 def versions() -> dict[str, str]:
