@@ -309,6 +309,7 @@ def layer(config, class_name) -> dict:
     return next(part for part in champion._parts(config) if part["class_name"] == class_name)
 
 
+TEXTS = {"class_name": "TextVectorization", "registered_name": None, "config": {"vocabulary": "/etc/passwd"}}
 UNSAFE = {"class_name": "function", "module": "keras.config", "config": "enable_unsafe_deserialization"}
 
 
@@ -320,6 +321,7 @@ UNSAFE = {"class_name": "function", "module": "keras.config", "config": "enable_
         (lambda config, _: layer(config, "Dense").update(registered_name="my>Dense"), "is not a stock layer"),
         (lambda config, _: layer(config, "Dense")["config"].update(activation=UNSAFE), "'keras.config.function' is"),
         (lambda config, _: layer(config, "StringLookup")["config"].update(vocabulary="/etc/passwd"), "another file"),
+        (lambda config, _: layer(config, "StringLookup").update(TEXTS), "TextVectorization of it would read"),
         (lambda _, members: members.update({"assets/x": b""}), "refused, it holds 'assets/x'"),
     ],
 )  # fmt: skip
@@ -327,6 +329,23 @@ def test_a_model_file_from_elsewhere_is_checked_before_keras_sees_it(copy, chang
     rewritten(copy, change)
     with pytest.raises(ModelError, match=problem):
         Champion(copy)
+
+
+def test_the_layers_that_people_use_are_stock(tmp_path):
+    """Of a user's own model, one inside another, with operations between them and another precision."""
+    layers, words = keras.layers, keras.Input((6,), dtype="int32")
+    x = layers.Bidirectional(layers.LSTM(2, return_sequences=True))(layers.Embedding(9, 4)(words))
+    x = layers.MultiHeadAttention(2, 2)(x, x) + layers.TimeDistributed(layers.Dense(4, dtype="mixed_float16"))(x)
+    x = layers.Conv1D(3, 2, kernel_regularizer="l2")(layers.GRU(3, return_sequences=True)(x))
+    x = keras.ops.mean(layers.GroupNormalization(1)(x), axis=1)[:, :2]
+    seen = keras.Input((4, 4, 1))
+    y = layers.Normalization(mean=0.5, variance=2.0)(layers.RandomFlip(seed=1)(seen))
+    y = layers.SeparableConv2D(2, 2, activation="swish")(layers.UpSampling2D(interpolation="bilinear")(y))
+    y = keras.Sequential([layers.GlobalMaxPooling2D(), layers.UnitNormalization(), layers.PReLU()])(y)
+    model = keras.Model([words, seen], layers.Softmax()(layers.Add()([keras.ops.cast(x, "float32"), y])))
+    model.save(tmp_path / "model.keras")
+    champion.check_archive(tmp_path / "model.keras")
+    assert keras.models.load_model(tmp_path / "model.keras").count_params() == model.count_params()
 
 
 def test_a_file_that_is_no_archive_is_told(copy):
