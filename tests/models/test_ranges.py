@@ -100,4 +100,5 @@ def test_words_and_single_values(hp: Any, options: tuple[Any, ...], ordered: boo
 
 def test_numbers_of_a_grid_are_the_decimal_ones() -> None:
     assert ours(KINDS.Float("x", 1e-3, 10, step=10, sampling="log")).choices() == (0.001, 0.01, 0.1, 1.0, 10.0)
+    assert ours(KINDS.Float("x", 0.1, 3, step=3, sampling="log")).choices() == (0.1, 0.3, 0.9, 2.7)
     assert math.isclose(float(ours(KINDS.Float("x", 0.1, 0.6, step=0.1)).choices()[-1]), 0.6)
