@@ -54,10 +54,8 @@ def discovered(
         return study
     file = study.model
     say(f"building {file.shown} with one value after the other, to find what it lets vary")
-    found = look(file, None, stop, limit)
-    if found.fits and split is not None:
-        with _work(study, split) as work:
-            found = look(file, work, stop, limit)
+    with _work(study, split) as work:
+        found = look(file, work, stop, limit)
     if not found.entries:
         then = ", and what its own fit asks for is found when a search begins, on its rows" if found.fits else ""
         raise StudyError(
@@ -92,8 +90,11 @@ def look(file: ModelFile, work: Work | None, stop: Stop, limit: float) -> Discov
 
 
 @contextmanager
-def _work(study: Study, split: Split) -> Iterator[Work]:
+def _work(study: Study, split: Split | None) -> Iterator[Work | None]:
     """The rows where a worker finds them, while the block runs."""
+    if split is None:
+        yield None
+        return
     with TemporaryDirectory(prefix="tuner-", ignore_cleanup_errors=True) as folder:
         arrays = Path(folder) / "split"
         split.save(arrays)
