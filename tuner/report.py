@@ -155,6 +155,8 @@ def print_search(shown: Shown, top: int) -> None:
             console.print(f"… {len(ranked) - top} more; --top {len(ranked)} shows all", style="dim")
         if shown.verdict is not None:
             console.print(f"★ the champion{', of the best mean with fresh seeds' if shown.fresh else ''}", style="dim")
+    if failed := _failed(shown):
+        console.print(failed, style="dim", markup=False, soft_wrap=True)
     console.print()
     if shown.verdict is not None:
         if shown.since:
@@ -175,6 +177,17 @@ def _front(shown: Shown) -> str:
     trials = wording.count(len(shown.front), "trial")
     mark = "● and ★" if shown.champion in shown.front else "●"
     return f"{mark} the Pareto front of {said}: {trials} that no other betters in one without being worse in another"
+
+
+def _failed(shown: Shown) -> str:
+    """Of the first trial that failed why, and where more is to be read; nothing where none did."""
+    failed = [result for result in shown.results if result.state is State.FAILED and result.error]
+    if not failed:
+        return ""
+    first = min(failed, key=lambda result: result.trial.number)
+    line, others = wording.last_line(first.error or ""), len(failed) - 1
+    more = f" and {wording.count(others, 'other')}" if others else ""
+    return f"trial {first.trial.number}{more} failed: {line}; tracebacks: tuner show {shown.search.label} --json"
 
 
 def _states(shown: Shown) -> str:
@@ -340,6 +353,7 @@ def search_json(shown: Shown) -> dict[str, Any]:
                 **({"imported": dict(result.program)} if result.imported else {}),
                 "values": dict(result.trial.values),
                 "error": wording.last_line(result.error) if result.error else None,
+                **({"traceback": result.error} if result.error else {}),
                 "run": shown.runs.get(result.trial.number),
             }
             for result in (*ranked, *others)

@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 
+from tests.trainers import own_jobs
 from tuner import own_entries
 from tuner.errors import StudyError
+from tuner.metrics import Task
 from tuner.model_file import ModelFile
+from tuner.sections import TrainingSection
 from tuner.trainers import exploring
 from tuner.trainers.discovery import discover
-from tuner.trial import Value
+from tuner.trainers.work import Work
+from tuner.trial import Objective, Value
 
 Model = Callable[[Any], object]
 
@@ -180,6 +184,7 @@ def file(folder: Path, code: str, name: str = "build_model") -> ModelFile:
 
 
 MODEL = "m = keras.Sequential([keras.Input((3,)), keras.layers.Dense(hp.Int('units', 1, 2))])"
+FUNCTION = f"def build_model(hp):\n  {MODEL}\n  return m"
 
 
 @pytest.mark.parametrize(
@@ -209,10 +214,19 @@ def test_what_is_wrong_with_a_file_is_one_line(tmp_path: Path, code: str, line: 
     assert len(caught.value.problems) == 1
 
 
+def test_a_model_that_does_not_go_with_the_rows_is_told_before_there_is_any_trial(tmp_path: Path) -> None:
+    rows, model = own_jobs.table(tmp_path / "rows", Task.BINARY), file(tmp_path, f"import keras\n{FUNCTION}")
+    work = Work(TrainingSection(), Objective("val_accuracy", "maximize"), rows, tmp_path, model=model)
+    line = "mymodel.py:build_model: the model takes 3 columns, the rows have 8.*; it was built with the defaults"
+    with pytest.raises(StudyError, match=line):
+        discover(model, work)
+    assert discover(model).entries
+
+
 @pytest.mark.parametrize(
     "code",
     [
-        f"def build_model(hp):\n  {MODEL}\n  return m",
+        FUNCTION,
         f"import keras_tuner\nclass build_model(keras_tuner.HyperModel):\n"
         f"  def build(self, hp):\n    {MODEL}\n    return m",
         f"import keras_tuner\nclass A(keras_tuner.HyperModel):\n  def build(self, hp):\n    {MODEL}\n    return m\n"

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tuner import own_entries, quiet
-from tuner.errors import StudyError
+from tuner.data.split import Split
+from tuner.errors import StudyError, TrialFailed
 from tuner.model_file import ModelFile
 from tuner.trainers import own as training
 from tuner.trainers.conditions import Found, Key, Scopes, Seen, entries, listed, unexplained
@@ -28,7 +29,7 @@ with quiet.stderr():
     import keras_tuner
 
     from tuner.models import own, ranges
-    from tuner.models.own_network import wrapped
+    from tuner.models.own_network import Wrapped, wrapped
 
 # All values are tried where there are so many; of more numbers the ends, and those between that tell something apart.
 _ALL = 8
@@ -74,9 +75,13 @@ def discover(
     fits = training.is_overridden(hypermodel)
     fit = None if work is None or not fits else _fit(file, hypermodel, work)
     try:
+        if work is not None:
+            _wrapped(own.built(file, hypermodel, own.hyperparameters({})), split_of(work))
         found, lines = explore(build, fit, builds, seconds)
     except StudyError:
         raise
+    except TrialFailed as error:
+        raise StudyError(f"{file.shown}: {error}; it was built with the defaults of its hp") from error
     except Exception as error:
         raise StudyError(f"{own.blamed(file, error)}, raised by {file.name} with the defaults of its hp") from error
     return found, lines, fits and work is None
@@ -85,17 +90,21 @@ def discover(
 def _fit(file: ModelFile, hypermodel: keras_tuner.HyperModel, work: Work) -> Run:
     """A build, and a fit of one epoch on a few rows."""
     split = split_of(work)
-    layout = [(each.name, each.shape, each.dtype) for each in split.layout]
 
     def fit(hp: keras_tuner.HyperParameters) -> None:
         keras.utils.clear_session(free_memory=False)
         model = own.built(file, hypermodel, hp)
-        made = wrapped(model, layout, split.task, len(split.classes) if split.classes else 1)
-        x, y, validation = training.data(made, split, _ROWS)
+        x, y, validation = training.data(_wrapped(model, split), split, _ROWS)
         size = work.training.batch_size
         training.call_fit(hypermodel, hp, model, x, y, validation, epochs=1, callbacks=[], batch_size=size)
 
     return fit
+
+
+def _wrapped(model: keras.Model, split: Split) -> Wrapped:
+    """The model for those rows. Raises TrialFailed, in a line, where it does not go with them."""
+    layout = [(each.name, each.shape, each.dtype) for each in split.layout]
+    return wrapped(model, layout, split.task, len(split.classes) if split.classes else 1)
 
 
 def explore(
