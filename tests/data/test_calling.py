@@ -55,6 +55,11 @@ def test_a_file_may_have_the_name_of_a_library(tmp_path: Path, run: Run) -> None
     assert sys.modules["json"].loads("[1]") == [1]
 
 
+def test_a_file_is_python_as_it_is_elsewhere(run: Run) -> None:
+    own = "def of(rows: int): ...\nassert of.__annotations__ == {'rows': int}\n"
+    assert len(run(own + GOOD.replace("from neighbour import SIZE", "SIZE = 12")).x("train"))
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

@@ -83,6 +83,8 @@ def test_a_project_goes_into_the_study_of_its_name_or_the_one_that_is_named(fold
 def test_one_of_optunas_must_be_there(folder: Path) -> None:
     with pytest.raises(StudyError, match=r"Name one: tuner import-optuna old.journal mine STUDY"):
         typed("import-optuna", "old.journal", "mine")
+    with pytest.raises(StudyError, match=r"Name one: tuner import-optuna '\w+://\*\*\*@there/db' mine STUDY"):
+        typed("import-optuna", "postgresql://me:secret@there/db", "mine")
     with pytest.raises(ExchangeError, match=r"old.journal: no such file"):
         typed("import-optuna", "old.journal", "mine", "wine")
 

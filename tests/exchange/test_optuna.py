@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from tests.page import made
 from tuner.errors import ExchangeError
-from tuner.exchange import optuna_copy, optuna_study
+from tuner.exchange import optuna_copy, optuna_study, storage
 from tuner.exchange.optuna_copy import distribution
 from tuner.home import Home
 from tuner.ledger import Ledger
@@ -111,6 +111,19 @@ def test_what_is_no_storage_is_told_in_a_line_and_left_as_it_is(
     assert not Path("none.db").exists()
     assert not Path("none.journal").exists()
     assert (tmp_path / ".tuner" / "ledger.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:secret@there/db", "postgresql://***@there/db"),
+        ("postgresql://me:sec/r@et@there/db", "postgresql://***@there/db"),
+        ("postgresql:///db?user=me&password=secret&host=there", "postgresql:///db?user=me&password=***&host=there"),
+        ("mysql://there:3306/db", "mysql://there:3306/db"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert storage.shown(url) == shown
 
 
 FATES = [State.COMPLETE, State.PRUNED, State.COMPLETE, State.DIVERGED, State.FAILED]

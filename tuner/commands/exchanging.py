@@ -117,11 +117,12 @@ def export_optuna(study: str, url: str) -> None:
 def _default(name: str, home: Home, *command: str) -> str:
     """The study of that name, where there is one. Raises StudyError with what to type."""
     from tuner.home import names
+    from tuner.trackers.outbox import masked
 
     known = names(home)
     if name in known:
         return name
-    typed = shlex.join(["tuner", *command])
+    typed = shlex.join(["tuner", *map(masked, command)])
     raise StudyError(
         f"no study '{name}' to bring it into.{nearest(name, known)} Name one: {typed} STUDY; `tuner studies` lists them"
     )

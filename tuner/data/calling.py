@@ -69,7 +69,7 @@ def _run(file: Path, text: bytes) -> ModuleType:
     module = ModuleType(f"{file.stem}_data" if taken else file.stem)
     module.__file__ = str(file)
     sys.modules[module.__name__] = module
-    exec(compile(text, str(file), "exec"), module.__dict__)
+    exec(compile(text, str(file), "exec", dont_inherit=True), module.__dict__)
     return module
 
 

@@ -114,7 +114,7 @@ def _run(file: ModelFile) -> ModuleType:
     before = sys.dont_write_bytecode
     sys.dont_write_bytecode = True  # nothing is written beside the user's file
     try:
-        exec(compile(code, str(file.path), "exec"), vars(module))
+        exec(compile(code, str(file.path), "exec", dont_inherit=True), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise StudyError(blamed(file, error)) from error

@@ -15,6 +15,9 @@ SHORTEST_PAUSE = 0.5  # seconds between two attempts; doubled each time
 LONGEST_PAUSE = 30.0
 # A piece of work that fails so often while the store answers no longer holds up what comes after it.
 PATIENCE = 3
+# Where an address has its secrets: any sign may be in a password, and drivers of databases take it as a setting too.
+_BEFORE_HOST = re.compile(r"://[^/@\s:]*(?::\S*)?@")
+_IN_QUERY = re.compile(r"([?&][\w-]*(?:passw|pwd|secret|token)[\w-]*=)[^&\s]*", re.IGNORECASE)
 
 
 @dataclass(eq=False, slots=True)
@@ -119,7 +122,7 @@ class Outbox(Generic[Connection]):
 
 def masked(address: str) -> str:
     """The text, without the secrets that an address in it may carry."""
-    return re.sub(r"://[^/@\s]*@", "://***@", address)
+    return _IN_QUERY.sub(r"\1***", _BEFORE_HOST.sub("://***@", address))
 
 
 def one_line(error: BaseException) -> str:
