@@ -335,10 +335,16 @@ def test_a_share_comes_with_its_standard_error() -> None:
 def test_a_way_that_takes_too_long_has_no_figures_beyond_its_trials(table: Table) -> None:
     made = [course(way="kt-bayesian"), course(way="tpe+hyperband")]
     shown = figures.Figures(
-        [Baseline(table, 300)], [WAYS["kt-bayesian"], WAYS["tpe+hyperband"]], figures.grouped(made), (100, 300)
+        [Baseline(table, 300)], [WAYS["kt-bayesian"], WAYS["tpe+hyperband"]], figures.grouped(made), (30, 100)
     )
     bayesian, pruned = shown.ways
     assert shown.standings(bayesian, 300) is None
-    assert shown.standings(pruned, 300) is not None
-    assert shown.standings(pruned, 300, by_epochs=True) is None
-    assert {name: list(each) for name, each in shown.shares().items()} == {"kt-bayesian": [100], "tpe+hyperband": [100]}
+    assert shown.standings(bayesian, 100) is not None
+    assert shown.standings(pruned, 30, by_epochs=True) is not None
+    assert shown.standings(pruned, 100, by_epochs=True) is None
+    assert shown.standings(pruned, 100) is not None
+    assert shown.standings(pruned, 300) is None
+    assert {name: list(each) for name, each in shown.shares().items()} == {
+        "kt-bayesian": [30, 100],
+        "tpe+hyperband": [30],
+    }

@@ -33,7 +33,8 @@ class Figures:
 
     def standings(self, way: Way, n: int, by_epochs: bool = False) -> list[Standing] | None:
         """After `n` trials in every table; None where no search of that way is as long."""
-        if way.most is not None and n > way.most and (by_epochs or not way.stops_early):
+        most = way.whole if by_epochs else way.most
+        if most is not None and n > most:
             return None
         return [standings.standing(each, self.of(way, each.table), n, by_epochs) for each in self.baselines]
 

@@ -24,8 +24,8 @@ _Made = TypeVar("_Made")
 class Way:
     """A sampler of a driver.
 
-    `most`: no more trials than that, where proposals take too long for more; with trials that stop early, no more
-    epochs than as many whole trials have, but all trials.
+    Where proposals take too long, there are no more trials than `most`, and where trials stop early no more epochs than
+    so many `whole` ones have.
     """
 
     name: str
@@ -33,14 +33,15 @@ class Way:
     sampler: str
     pruner: str = "none"
     most: int | None = None
+    whole: int | None = None
 
     def trials(self, most: int) -> int:
         """How many are made where others make as many as `most`."""
-        return most if self.stops_early else min(most, self.most or most)
+        return min(most, self.most or most)
 
     def epochs(self, most: int, whole: int) -> int:
         """How many must be spent at least where others make so many trials, each of `whole` epochs."""
-        return min(most, self.most or most) * whole if self.stops_early else 0
+        return min(most, self.whole or most) * whole if self.stops_early else 0
 
     @property
     def stops_early(self) -> bool:
@@ -57,9 +58,9 @@ class Way:
         )
 
 
-def _way(driver: str, sampler: str, pruner: str = "none", most: int | None = None) -> Way:
+def _way(driver: str, sampler: str, pruner: str = "none", most: int | None = None, whole: int | None = None) -> Way:
     short = {"optuna": "", "keras-tuner": "kt-"}[driver]
-    return Way(f"{short}{sampler}{'' if pruner == 'none' else f'+{pruner}'}", driver, sampler, pruner, most)
+    return Way(f"{short}{sampler}{'' if pruner == 'none' else f'+{pruner}'}", driver, sampler, pruner, most, whole)
 
 
 WAYS: Mapping[str, Way] = {
@@ -67,7 +68,7 @@ WAYS: Mapping[str, Way] = {
     for way in (
         *(_way("optuna", sampler) for sampler in ("random", "tpe", "cma-es", "nsga-ii", "qmc", "grid")),
         _way("optuna", "random", "hyperband"),
-        _way("optuna", "tpe", "hyperband", most=100),
+        _way("optuna", "tpe", "hyperband", most=100, whole=30),
         *(_way("keras-tuner", sampler) for sampler in ("random", "grid", "hyperband")),
         _way("keras-tuner", "bayesian", most=100),
     )
