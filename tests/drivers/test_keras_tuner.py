@@ -190,6 +190,14 @@ def test_a_grid_has_ten_values_of_a_continuum() -> None:
     assert rates == pytest.approx([10 ** (-3.8 + 0.4 * i) for i in range(10)])
 
 
+def test_what_is_tried_first_may_lie_between_the_values_of_a_grid() -> None:
+    rate = {"learning_rate": {"float": [1e-4, 1.0], "log": True}}
+    document = {**study_of(rate, "grid").document, "start": [{"learning_rate": 0.5}]}
+    life = Life(build, studies.from_document("made", document))
+    assert values(life.ask(1)) == [{"learning_rate": 0.5}]
+    assert len(life.again().ask(99)) == 10
+
+
 def test_a_grid_of_which_rules_leave_nothing_is_refused() -> None:
     space = {
         "optimizer": {"choice": ["adam", "sgd"]}, "learning_rate": {"float": [0.0, 1.0]},
@@ -292,6 +300,16 @@ def test_what_was_trained_elsewhere_is_learned_from_and_may_be_tried_here(early:
         assert (life.driver._proposer._oracle.trials == {}) is (sampler == "grid")  # type: ignore[attr-defined]
         life.work_to_the_end(1)
         assert len([trial for trial in life.proposed if trial.parent is None]) == FEW_SIZE
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS_OF["keras-tuner"])
+def test_a_space_in_which_nothing_varies_is_tried_once_whatever_was_trained_elsewhere(sampler: str) -> None:
+    made = study_of({"units": 8}, sampler, epochs=1)
+    foreign = [
+        Result(Trial(number, {"units": 8}, -1, 1), State.COMPLETE, 0.5, program={"imported": "elsewhere"})
+        for number in range(4)
+    ]
+    assert len(Life(build, made, foreign).ask(4)) == 1
 
 
 # Hyperband: with nine epochs brackets of (9, 3, 1), (5, 2) and (3) trials, of 1, 3 and 9 epochs

@@ -34,10 +34,11 @@ class KerasTunerDriver:
         next_number: int,
         weights: Weights | None = None,
     ) -> None:
+        starts = study.starts  # which may be between the values that a grid has
         if study.search.sampler == "grid":
             study = study.model_copy(update={"space": study.listed})
         self._seed, self._training = study.search.seed, study.training
-        self._untried = Untried(study, weights)
+        self._untried = Untried(study, starts, weights)
         self._proposer = _proposer(study, objective, self._untried, state)
         self._running = {trial.number for trial in asked}
         self._changed: dict[str, Any] = {}

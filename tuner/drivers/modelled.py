@@ -52,8 +52,11 @@ class Modelled(Drawn):
         super().__init__(*given, num_initial_points=DRAWN)
 
     def _proposal(self) -> Proposal | None:
-        self._weigh()
         oracle = self._oracle
+        if not oracle._nonfixed_space():  # there is nothing to learn, and a process needs at least one dimension
+            values = self._untried.first(self._draws())
+            return None if values is None else Proposal(values)
+        self._weigh()
         oracle.seed = derive_seed(self._seed, self._number, _POINT)
         oracle.gpr, oracle._random_state = oracle._make_gpr(), np.random.RandomState(oracle.seed)
         drew = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from tuner.drivers.limit import LISTED, PATIENCE, Limit, Values, Weights, listed
@@ -15,12 +15,12 @@ from tuner.trial import Value
 class Untried:
     """Finds values for a new trial among candidates, none that a trial had.
 
-    With repeats, all combinations have had as many trials before any has one more.
+    With repeats, all combinations have had as many trials before any has one more. `starts` may be none of the space.
     """
 
-    def __init__(self, study: Study, weights: Weights | None) -> None:
+    def __init__(self, study: Study, starts: Sequence[Values], weights: Weights | None) -> None:
         search = study.search
-        self._space, self._starts = study.space, study.starts
+        self._space, self._starts = study.space, starts
         self._size, self._repeats = study.space.size, search.repeats
         self._limit: Limit | None = None
         self._small: Limit | None = None
@@ -32,20 +32,21 @@ class Untried:
             if self._size is not None and (self._size <= LISTED or self._repeats > 1):
                 self._size = self._limit.count()
         self._tried: Counter[str] = Counter()
+        self._beside = 0  # of those, none of the space
 
     def add(self, values: Mapping[str, Value]) -> None:
         """Takes in what a trial has."""
         self._tried[_key(values)] += 1
+        self._beside += self._size is not None and not self._is_listed(values)
 
     def start(self, place: int) -> Values | None:
         """What the study has for its trial at that place, counted from 0; None where nothing, or no more of it."""
-        rounds = self._tried.total() // self._size if self._size else 0
         found = self._starts[place : place + 1]
-        return next((values for values in found if self._tried[_key(values)] <= rounds), None)
+        return next((values for values in found if self._tried[_key(values)] <= self._rounds), None)
 
     def first(self, candidates: Iterable[Values]) -> Values | None:
         """The first of the candidates that fits and was not tried, or another one; None where there are none left."""
-        rounds = self._tried.total() // self._size if self._size else 0
+        rounds = self._rounds
         if self._size is not None and rounds >= self._repeats:
             return None
         if self._limit is not None:
@@ -54,6 +55,18 @@ class Untried:
             # Reached only when nearly all is tried, and looks at no more values than there are trials, and one.
             candidates = chain(candidates, listed(self._space, self._limit))
         return next((values for values in candidates if self._tried[_key(values)] <= rounds), None)
+
+    @property
+    def _rounds(self) -> int:
+        """How often all of a finite space was tried."""
+        return (self._tried.total() - self._beside) // self._size if self._size else 0
+
+    def _is_listed(self, values: Mapping[str, Value]) -> bool:
+        try:
+            self._space.check(values)
+        except ValueError:
+            return False
+        return True
 
     def small(self, candidates: Iterable[Values]) -> Iterable[Values]:
         """The candidates, those that are too large made smaller at once."""
