@@ -107,6 +107,7 @@ def test_a_study_is_found_by_path(home: Home, tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("diabets", r"^no study 'diabets'\. Did you mean 'diabetes'\? Studies: breast-cancer, california"),
+        ("my.py", r"^my\.py: which model of it\? Expected FILE\.py:NAME, as my\.py:build_model$"),
         ("zzz", r"^no study 'zzz'\. Studies: breast-cancer, california"),
         ("../diabetes.toml", r"^\.\./diabetes\.toml: no such study file\. Did you mean 'diabetes'\?$"),
         ("x/zzz.toml", r"^x/zzz\.toml: no such study file\. `tuner studies` lists those there are$"),

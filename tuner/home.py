@@ -114,6 +114,8 @@ def find(name: str, home: Home) -> Path:
     Raises StudyError where there is none, with the nearest name.
     """
     known = names(home)
+    if name.lower().endswith(".py"):
+        raise StudyError(f"{name}: which model of it? Expected FILE.py:NAME, as {name}:build_model")
     if name.endswith(".toml") or "/" in name or "\\" in name:
         path = home.root / name
         if path.is_dir():

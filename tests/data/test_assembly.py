@@ -167,7 +167,9 @@ def test_a_missing_target_names_the_columns_and_the_nearest(tmp_path: Path, make
     assert str(caught.value) == (
         f"{Path('data/patients.csv')}: column 'Outcome' not found. Columns: age, bmi, outcome. Did you mean 'outcome'?"
     )
-    with pytest.raises(DataError, match=r"which column is to be predicted\? Say target .* Columns: age, bmi, outcome$"):
+    with pytest.raises(
+        DataError, match=r"which column is to be predicted\? Say target .* --target beside --data\. Columns: age, bmi"
+    ):
         sources.load(make_study(folder / "patients.csv"), Home(tmp_path))
 
 
