@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -92,3 +93,18 @@ def shared(folder: Path, plan: Plan) -> list[bool]:
     before = np.array_equal(x, file)
     file[0, 0] += 1.0
     return [before, np.array_equal(x, file)]
+
+
+def plainly(folder: Path, plan: Plan, trial: Trial) -> tuple[Trained, Trained]:
+    """A trial in a compiled program, and in one that TensorFlow runs as it was traced."""
+    import tensorflow as tf
+
+    from tuner.trainers.stacked.engine import XlaEngine
+
+    class Plain(XlaEngine):
+        def _function(self, program: Any) -> Any:
+            return tf.function(replace(program, compiled=False).epoch, autograph=False)
+
+    split = Split.open(folder)
+    compiled, plain = (through(make(plan, split), [trial])[trial.number] for make in (XlaEngine, Plain))
+    return compiled, plain

@@ -27,15 +27,15 @@ def pick(names: tuple[str, ...], code: Tensor, z: Tensor, leaks: Mapping[str, Te
 
     `leaks` has the slope below 0 of each of them that is LEAKY.
     """
-    value, slope = _at(names[0], z, leaks)
+    value, slope = bend(names[0], z, leaks)
     for index, name in enumerate(names[1:], start=1):
         chosen = tf.equal(code, float(index))
-        other, other_slope = _at(name, z, leaks)
+        other, other_slope = bend(name, z, leaks)
         value, slope = tf.where(chosen, other, value), tf.where(chosen, other_slope, slope)
     return value, slope
 
 
-def _at(name: str, z: Tensor, leaks: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+def bend(name: str, z: Tensor, leaks: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     if name not in LEAKY:
         return ACTIVATIONS[name](z)
     leak = leaks[name]

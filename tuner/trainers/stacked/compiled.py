@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -110,7 +111,8 @@ class Compiled:
         return library if library.function else None
 
     def _traced(self, arguments: tuple[Any, ...], jit: bool = True) -> Library:
-        function = tf.function(self._program.epoch, jit_compile=jit or None, autograph=False)
+        program = replace(self._program, compiled=jit)
+        function = tf.function(program.epoch, jit_compile=jit or None, autograph=False)
         specs = tf.nest.map_structure(lambda each: tf.TensorSpec(each.shape, each.dtype), arguments)
         concrete = function.get_concrete_function(*specs)
         # Their own numbers say how many functions were traced before, and so does their order.

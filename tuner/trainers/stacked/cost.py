@@ -17,6 +17,11 @@ _CALL, _FLOP, _WEIGHT, _ACTIVATION = 12e-6, 5.5e-12, 0.6e-9, 1.2e-9
 # How many trials share a program, in how many processes that each compile it, and in what share of searches: in the
 # others the program is in the cache.
 _TRIALS, _PROCESSES, _COLD = 100, 2, 0.5
+# Deeper programs of these widths have their layers in a loop, where they can. Of narrower ones several trials share a
+# program, and of wider ones the weights would be copied for as long as they are multiplied. A loop takes so many
+# seconds to trace and compile, and trains a layer in so much of the time, and none that a trial does not have.
+_WRITTEN_OUT, _LOOPED = 4, range(97, 161)
+_LOOP, _IN_LOOP = 4.2, 0.75
 # Widths are padded to one of these, or to the widest of the study.
 _WIDTHS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 
@@ -40,20 +45,31 @@ class Workload:
         return self.steps * (step + depth * width * self.batch * _ACTIVATION)
 
 
-def edges(shapes: Sequence[Shape], deepest: int, widest: int, work: Workload) -> Mapping[int, tuple[int, ...]]:
+def looped(depth: int, width: int) -> bool:
+    """Whether the hidden layers of a program of that shape are a loop, where its trials allow it."""
+    return depth > _WRITTEN_OUT and width in _LOOPED
+
+
+def edges(
+    shapes: Sequence[Shape], deepest: int, widest: int, work: Workload, loop: bool = False
+) -> Mapping[int, tuple[int, ...]]:
     """The widths of a study's programs, and the depths of each, so that the whole search costs least.
 
     `shapes` are those of trials drawn at random. Each width has all depths, because a trial is in the narrowest program
-    that it fits in.
+    that it fits in. `loop` says whether layers may be in a loop.
     """
+
+    def best_of(chosen: Sequence[int], i: int) -> tuple[float, tuple[int, ...]]:
+        counts = _of_width(shapes, chosen, i)
+        found = _loop if loop and looped(deepest, chosen[i]) else _depths
+        return found(counts, deepest, chosen[i], work)
+
     widths = [width for width in _WIDTHS if width < widest]
     best = min(
         ((*chosen, widest) for chosen in [(), *((width,) for width in widths)]),
-        key=lambda chosen: sum(
-            _depths(_of_width(shapes, chosen, i), deepest, w, work)[0] for i, w in enumerate(chosen)
-        ),
+        key=lambda chosen: sum(best_of(chosen, i)[0] for i in range(len(chosen))),
     )
-    return {width: _depths(_of_width(shapes, best, i), deepest, width, work)[1] for i, width in enumerate(best)}
+    return {width: best_of(best, i)[1] for i, width in enumerate(best)}
 
 
 def _of_width(shapes: Sequence[Shape], widths: Sequence[int], i: int) -> list[float]:
@@ -65,6 +81,12 @@ def _of_width(shapes: Sequence[Shape], widths: Sequence[int], i: int) -> list[fl
         if low < width <= widths[i]:
             counts[depth] += _TRIALS / len(shapes)
     return counts
+
+
+def _loop(counts: Sequence[float], deepest: int, width: int, work: Workload) -> tuple[float, tuple[int, ...]]:
+    """As `_depths`, where one program has a loop for all that have hidden layers."""
+    training = sum(count * work.seconds(depth, width) for depth, count in enumerate(counts[: deepest + 1]))
+    return _COLD * _LOOP + _IN_LOOP * training / _PROCESSES, (0, deepest)
 
 
 def _depths(counts: Sequence[float], deepest: int, width: int, work: Workload) -> tuple[float, tuple[int, ...]]:

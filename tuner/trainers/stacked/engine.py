@@ -209,18 +209,15 @@ def initial(lane: Lane, split: Split) -> dict[str, dict[str, Array]]:
     """The weights and moving statistics that a trial begins with, padded; Keras' own initializers make them."""
     depth, width, rows = lane.bucket.depth, lane.bucket.width, lane.plan.rows
     values, seed = lane.values, lane.trial.seed
-    made: dict[str, Array] = {}
+    shapes = Network(rows, lane.plan.traits, lane.bucket).shapes
+    made = {name: np.zeros(shape, np.float32) for name, shape in shapes.items() if name.startswith("kernel")}
     before = rows.features
     for layer in range(1, lane.depth + 1):
         units = lane.units(layer)
-        kernel = np.zeros((rows.features if layer == 1 else width, width), np.float32)
         drawn = layers.initial(values, seed, layers.Place.dense(layer))
-        kernel[:before, :units] = drawn((before, units))
-        made[f"kernel_{layer}"] = kernel
+        kernel_of(made, layer)[:before, :units] = drawn((before, units))
         before = units
-    last = np.zeros((width if depth else rows.features, rows.outputs), np.float32)
-    last[:before] = layers.initializer("glorot_uniform", seed, lane.depth + 1)((before, rows.outputs))
-    made["kernel"] = last
+    made["kernel"][:before] = layers.initializer("glorot_uniform", seed, lane.depth + 1)((before, rows.outputs))
     normalises = "batch_norm" in lane.plan.traits.switches
     ones = np.ones((depth, 1, width), np.float32)
     first = np.ones((1, 1, rows.features), np.float32)
@@ -264,13 +261,18 @@ def trimmed(lane: Lane, own: Mapping[str, Array]) -> list[Array]:
         units = lane.units(layer)
         if lane.normalised(layer, "layer"):
             found += [own[name][layer - 1, 0, :before] if layer > 1 else own[f"{name}_0"][0, 0] for name in _NORMALISES]
-        found.append(own[f"kernel_{layer}"][:before, :units])
+        found.append(kernel_of(own, layer)[:before, :units])
         names: tuple[str, ...] = _NORMALISES if lane.normalised(layer) else ("bias",)
         if setting(lane.values, "activation", layer) == "prelu":
             names = (*names, "alpha")
         found += [own[name][layer - 1, 0, :units] for name in names]
         before = units
     return [*found, own["kernel"][:before], own["shift"]]
+
+
+def kernel_of(own: Mapping[str, Array], layer: int) -> Array:
+    """The kernel of a hidden layer, which may be one of those in a loop."""
+    return own["kernels"][layer - 2] if layer > 1 and "kernels" in own else own[f"kernel_{layer}"]
 
 
 def _finite(weights: Array) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from tuner.models.schedule import rates
 from tuner.trainers.order import rows_of
 from tuner.trainers.stacked import dropout
 from tuner.trainers.stacked.coefficients import ACCUMULATES, FED_WITH_STEPS, coefficients, option
-from tuner.trainers.stacked.plan import Bucket, Plan
+from tuner.trainers.stacked.plan import Bucket, Plan, levels, sides
 from tuner.trial import Trial, Value
 from tuner.tunables import CLIPPING, output_activation, setting
 
@@ -72,6 +73,9 @@ class Lane:
             "code": code,
             "active": np.arange(depth).reshape(-1, 1, 1) < self.depth,
         } | self._flags()
+        if self.bucket.loops(traits):
+            made["side"] = np.array([self._side(layer) for layer in range(1, depth + 1)], np.int32)
+            made["count"] = np.int32(self.depth)
         if "dropout" in traits.switches:
             made |= self._dropout(by_layer("dropout"), by_layer("alpha_dropout") > 0)
         if "input_dropout" in traits.switches:
@@ -95,6 +99,14 @@ class Lane:
             made["balanced"] = np.bool_(setting(self.values, "class_weight") == "balanced")
         limits = {name: np.float32(self.values.get(name, np.inf)) for name in CLIPPING if name in traits.switches}
         return {name: np.asarray(each) for name, each in (made | limits).items()}
+
+    def _side(self, layer: int) -> int:
+        """The place of a layer's kernel among the `sides`; the first layer's is none of them."""
+        if not 1 < layer <= self.depth:
+            return 0
+        known = levels(self.bucket.width)
+        inputs, units = (known[bisect_left(known, self.units(each))] for each in (layer - 1, layer))
+        return sides(self.bucket.width).index((inputs, units))
 
     def _dropout(self, rate: Array, alpha: Array) -> dict[str, Array]:
         """What values are multiplied by where they are kept, from where on they are, and what is added then.

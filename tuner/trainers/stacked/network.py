@@ -107,8 +107,10 @@ class Network:
         """The trainable weights by name, without the lanes."""
         depth, width, outputs = self.bucket.depth, self.bucket.width, self.rows.outputs
         shapes: dict[str, tuple[int, ...]] = {}
-        for layer, name in enumerate(self.kernels, start=1):
+        for layer, name in enumerate(self.kernels[: 1 if self.bucket.loops(self.traits) else None], start=1):
             shapes[name] = (self.rows.features if layer == 1 else width, width)
+        if self.bucket.loops(self.traits):
+            shapes["kernels"] = (depth - 1, width, width)
         if depth:
             shapes["bias"] = (depth, 1, width)
         if self.normalises:
@@ -138,6 +140,10 @@ class Network:
             return constants["normalised"]
         early = constants["normalised_early"]
         return early[:, :1] if statistic.endswith("_0") else tf.logical_or(constants["normalised"], early)
+
+    def scratch(self) -> Weights:
+        """What a step leaves to the next one for no other reason than that its memory need not be asked for again."""
+        return {}
 
     def logits(self, weights: Weights, moving: Weights, constants: Weights, x: Tensor) -> Tensor:
         """What the networks give for rows that all lanes share, (rows, F) → (S, rows, C), without dropout."""

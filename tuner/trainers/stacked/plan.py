@@ -82,6 +82,25 @@ class Traits:
     optimizers: tuple[str, ...]
     switches: tuple[str, ...]
 
+    @property
+    def loop(self) -> bool:
+        """Whether the layers of such trials may be in a loop; see `stacked.deep`."""
+        return not _UNLOOPED & {*self.switches} and "prelu" not in self.activations
+
+
+# What a loop over layers has no term for: it keeps no moments, and takes every step on the way back.
+_UNLOOPED = frozenset({"batch_norm", "normalise_at", *CLIPPING})
+
+
+def levels(width: int) -> tuple[int, ...]:
+    """The widths that a layer in a loop may have in a program that wide: a half, three quarters, and all of it."""
+    return (*(-(-width * quarters // 32) * 8 for quarters in (2, 3)), width)
+
+
+def sides(width: int) -> tuple[tuple[int, int], ...]:
+    """The shapes that a kernel in a loop may have: inputs and units."""
+    return tuple((inputs, units) for inputs in levels(width) for units in levels(width))
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Bucket:
@@ -96,6 +115,10 @@ class Bucket:
     batch: int
     size: int
     lanes: int
+
+    def loops(self, traits: Traits) -> bool:
+        """Whether its hidden layers are a loop; see `stacked.deep`."""
+        return traits.loop and self.lanes == 1 and cost.looped(self.depth, self.width)
 
     def __str__(self) -> str:
         return f"{self.least}-{self.depth} layers of {self.width}, batches of {self.batch}"
@@ -224,12 +247,13 @@ def plan(space: Space, training: TrainingSection, rows: Rows) -> Plan:
     workload = cost.Workload(
         rows.features, rows.outputs, min(size, rows.train), _epochs(sample, training) * -(-rows.train // size)
     )
+    traits = _traits(space, sample)
     made = Plan(
         rows=rows,
-        traits=_traits(space, sample),
+        traits=traits,
         batch_size=training.batch_size,
         epochs=training.epochs,
-        depths=cost.edges(shapes, *_largest(space, sample), workload),
+        depths=cost.edges(shapes, *_largest(space, sample), workload, traits.loop),
         sizes=sizes,
     )
     reasons = Counter(reason for values in sample if (reason := made.reason(values)) is not None)

@@ -1,8 +1,8 @@
 """An epoch of a stack as one compiled function: every step of every lane, and the validation rows after them.
 
-What counts is how often memory is passed over. Measured on ten layers of 128 units with batches of 32, of which an
-epoch takes 4.6 ms, multiplications 2.7 of them: layers are written out, because a loop over them copies all weights
-at each turn; a kernel takes its step as soon as the layer before it has its error, so that its gradient is still in
+What counts is how often memory is passed over. Measured on ten layers of 128 units with batches of 32, all of them
+written out, of which an epoch takes 4.6 ms, multiplications 2.7 of them (those of one wide trial are in a loop today,
+see `deep`): a kernel takes its step as soon as the layer before it has its error, so that its gradient is still in
 the cache and its weights need no copy (see `updates.nothing`), which is 0.88 of the time. Slices of single layers and
 coefficients, four operations each, were 0.3 of the graph; now each tensor is taken apart once, and tracing takes 0.65
 of the time.
@@ -22,6 +22,7 @@ import tensorflow as tf
 from tuner.metrics import Task
 from tuner.trainers.stacked.cache import digest
 from tuner.trainers.stacked.coefficients import Formula
+from tuner.trainers.stacked.deep import Deep
 from tuner.trainers.stacked.losses import losses, predictions
 from tuner.trainers.stacked.network import Network, Weights
 from tuner.trainers.stacked.plan import Bucket, Rows, Traits, described
@@ -55,14 +56,17 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The function of a bucket."""
+    """The function of a bucket; `compiled` says whether by XLA, which a few of its operations are of."""
 
     rows: Rows
     traits: Traits
     bucket: Bucket
+    compiled: bool = True
 
     @property
     def network(self) -> Network:
+        if self.bucket.loops(self.traits):
+            return Deep(self.rows, self.traits, self.bucket, self.compiled)
         return Network(self.rows, self.traits, self.bucket)
 
     @property
@@ -121,9 +125,9 @@ class Program:
             target = tf.gather(y, chosen)
             # A place beyond the batch holds zeros, not some row: what that gives must not be able to overflow.
             drawn = tf.gather(x, chosen) * seen[..., None]
-            logits, last, layers, moving = network.forward(
-                weights, moving, constants, drawn, seen[..., None], (key, places)
-            )
+            there = seen[..., None]
+            passed: Any  # what the network's own way back needs
+            logits, last, passed, moving = network.forward(weights, moving, constants, drawn, there, (key, places))
             asked = (constants.get(name) for name in ("smoothing", "squared", "apart"))
             error, loss, second = losses(self.rows, logits, target, *asked)
             share = self._shares(seen / tf.cast(count, tf.float32), target, constants, class_weights)
@@ -131,13 +135,19 @@ class Program:
             steps_of = _Steps(self.updates, weights, slots, table, constants)
             limits = {name: constants[name] for name in CLIPPING if name in self.traits.switches}
             take = None if limits else steps_of.take
-            gradients = network.backward(weights, constants, layers, last, error, seen[..., None], take)
+            if isinstance(network, Deep):
+                kept = tuple(slots[slot]["kernels"] for slot in self.updates.slots)
+                gradients, *looped = network.back(weights, kept, constants, passed, last, error, there, steps_of.part)
+                steps_of.done("kernels", *looped)
+            else:
+                gradients = network.backward(weights, constants, passed, last, error, there, take)
             weights, slots = steps_of.all(gradients, limits)
             sums = sums + tf.stack([loss * seen, second * seen])
             return at + 1, weights, slots, moving, sums
 
-        begin = (tf.constant(0), weights, slots, moving, tf.zeros([2, lanes, batch]))
+        begin = (tf.constant(0), weights, slots, moving | network.scratch(), tf.zeros([2, lanes, batch]))
         _, weights, slots, moving, sums = tf.while_loop(lambda at, *_: at < steps, step, begin)
+        moving = {name: moving[name] for name in network.statistics}
         logits = network.logits(weights, moving, constants, x_validation)
         predicted = predictions(self.rows, logits, constants.get("apart"))
         return weights, slots, moving, sums, predicted
@@ -167,6 +177,17 @@ class _Steps:
         before = tuple(self._slots[slot][name] for slot in self._updates.slots)
         self._new[name] = self._updates.step(self._weights[name], before, gradient, terms)
         return self._new[name][0]
+
+    def part(
+        self, weight: Tensor, slots: tuple[Tensor, ...], gradient: Tensor, after: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """A step of a part of a weight; see `deep.Step`."""
+        terms = Terms.spread(self._table + nothing(after)[:, None], self._constants, len(gradient.shape))
+        return self._updates.step(weight, slots, gradient, terms)
+
+    def done(self, name: str, weight: Tensor, slots: tuple[Tensor, ...]) -> None:
+        """Takes in a weight that has taken its step."""
+        self._new[name] = weight, slots
 
     def all(self, gradients: Weights, limits: Weights) -> tuple[Weights, dict[str, Weights]]:
         """Takes the steps that are left, within the limits, and gives the weights and slots after them."""
