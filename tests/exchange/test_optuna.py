@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +195,16 @@ def test_a_study_that_is_another_ones_is_not_written_to(tmp_path: Path, monkeypa
     with pytest.raises(ExchangeError, match=r"a.db: there is a study made@1 that is not this search"):
         optuna_copy.write(home, "made", "sqlite:///a.db")
     assert optuna.load_study(storage="sqlite:///a.db", study_name="made@1").trials == []
+
+
+def test_a_database_of_something_else_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = made.search(tmp_path, made.flowers, 1, ends=False)
+    monkeypatch.chdir(tmp_path)
+    with closing(sqlite3.connect("other.db")) as other:
+        other.execute("create table mine (a)")
+        with pytest.raises(ExchangeError, match=r"sqlite:///other.db: a database without studies of Optuna"):
+            optuna_copy.write(home, "made", "sqlite:///other.db")
+        assert other.execute("select name from sqlite_master").fetchall() == [("mine",)]
 
 
 def test_a_copy_read_back_is_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

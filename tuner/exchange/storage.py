@@ -68,12 +68,13 @@ def existing(url: str) -> BaseStorage:
 
 
 def opened(url: str) -> BaseStorage:
-    """A storage to write to, made where there is none."""
-    if not is_journal(url) and not url.startswith("redis"):
-        return RDBStorage(url)
-    if Path(url).is_file() and Path(url).stat().st_size:
+    """A storage to write to, made where there is none. Nothing is written into a file of something else."""
+    file = Path(url.removeprefix(_SQLITE))
+    if (is_journal(url) or url.startswith(_SQLITE)) and file.is_file() and file.stat().st_size:
         return existing(url)
-    return JournalStorage(JournalRedisBackend(url) if url.startswith("redis") else JournalFileBackend(url))
+    if url.startswith("redis"):
+        return JournalStorage(JournalRedisBackend(url))
+    return JournalStorage(JournalFileBackend(url)) if is_journal(url) else RDBStorage(url)
 
 
 def load(url: str, name: str) -> Any:
