@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "tuner"
 LEVELS: Mapping[int, str] = {
     0: "errors npz quiet toml versions",
     1: "trial parameters rules counting space tunables sizing metrics home wording lineage",
-    2: "study sections entries rule_entries defaults strict model_file own_entries",
+    2: "study document sections entries rule_entries defaults strict model_file own_entries",
     3: "data models drivers trackers ledger",
     4: "trainers plots",
     5: "watch search opening discovering conclusion packaging evaluate export replay deletion report live tables"
@@ -47,8 +47,8 @@ ROOMS: Mapping[str, str] = {
 }
 # Modules that every command imports, or that stand between a person and an error message.
 LIGHT = (
-    "errors trial parameters rules counting space tunables metrics home study sections entries rule_entries defaults"
-    " strict wording evaluate plots.searches plots.champions plots.comparisons cli"
+    "errors trial parameters rules counting space tunables metrics home study document sections entries rule_entries"
+    " defaults strict wording evaluate plots.searches plots.champions plots.comparisons cli"
 )
 HEAVY = {"numpy", "pandas", "sklearn", "scipy", "matplotlib", "tensorflow", "keras", "mlflow", "optuna", "sqlalchemy"}
 

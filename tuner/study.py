@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,16 +24,15 @@ from pydantic import (
     model_validator,
 )
 
-from tuner import defaults, entries, metrics, model_file, own_entries
+from tuner import entries, metrics, model_file, own_entries
+from tuner.document import flatten, parsed, placed_beside, sectioned, shown, unpruned, with_options, with_space, written
 from tuner.errors import StudyError
 from tuner.home import find, names
 from tuner.metrics import Task
 from tuner.model_file import ModelFile
 from tuner.sections import (
     DRIVERS,
-    FORMATS,
     PRUNERS,
-    PRUNERS_OF,
     SAMPLERS,
     SAMPLERS_OF,
     TRAINERS,
@@ -45,7 +43,6 @@ from tuner.sections import (
     SearchSection,
     SplitSection,
     TrainingSection,
-    function_of,
     seconds,
 )
 from tuner.space import Choice, Space
@@ -55,6 +52,7 @@ from tuner.trial import PARAMS, Aim, Objective, Value
 __all__ = [
     "DRIVERS", "PRUNERS", "SAMPLERS", "TRAINERS", "DataSection", "EarlyStopping", "ObjectiveSection", "SearchSection",
     "SplitSection", "Study", "TrainingSection", "find", "from_document", "load", "names", "schema", "seconds",
+    "with_options",
 ]  # fmt: skip
 
 NAME = re.compile(r"(?!.*\.\.)(?!\.$)[a-z0-9._-]{1,64}")
@@ -264,16 +262,8 @@ class Study(Section):
 
     def settings(self) -> dict[str, Any]:
         """What decides the trials, flat: `search.seed` → 0."""
-        flat = _flatten(self.model_dump(mode="json"))
+        flat = flatten(self.model_dump(mode="json"))
         return {key: value for key, value in flat if key not in _NOT_A_SETTING}
-
-
-def _flatten(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flatten(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}", value
 
 
 def load(path: Path, options: Mapping[str, Mapping[str, Any]] | None = None) -> Study:
@@ -282,9 +272,9 @@ def load(path: Path, options: Mapping[str, Mapping[str, Any]] | None = None) -> 
     A data file named in it is looked for beside it, then in the current folder; one named in an option is in the
     current folder. Raises StudyError with everything that is wrong, a line each.
     """
-    where = _shown(path)
-    text = _text(path, where)
-    document = _read(text, where)
+    where = shown(path)
+    text = written(path, where)
+    document = parsed(text, where)
     if "model" in document and "space" in document:
         raise StudyError(f"{where}: space: model says itself what may vary; leave out [space]")
     if not NAME.fullmatch(path.stem):
@@ -293,7 +283,7 @@ def load(path: Path, options: Mapping[str, Mapping[str, Any]] | None = None) -> 
             f"and no '..', got '{path.stem}'"
         )
     try:
-        placed = _placed(_sectioned(document), path.parent)
+        placed = placed_beside(sectioned(document), path.parent)
     except StudyError as error:
         raise StudyError(*(f"{where}: {problem}" for problem in error.problems)) from None
     return from_document(path.stem, with_options(placed, options or {}), where, text)
@@ -326,90 +316,16 @@ def as_now(study: Study) -> Study:
     return from_document(study.name, document, text=study.text)
 
 
-def with_options(document: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The document with the options of a command in place of its own values."""
-    made = dict(document)
-    for section, chosen in _placed(options, Path()).items():
-        own = made.get(section, {})
-        # A section that is no table keeps its place, so that it is reported.
-        made[section] = {**own, **chosen} if isinstance(own, dict) else own
-    if (driver := options.get("search", {}).get("driver")) in DRIVERS and isinstance(made["search"], dict):
-        made["search"] = _of_driver(driver, made["search"], options["search"])
-    return made
-
-
-def _of_driver(driver: str, search: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """A search whose driver was chosen, without what the file says of another one."""
-    own = {"sampler": SAMPLERS_OF[driver], "pruner": PRUNERS_OF[driver]}
-    return {key: value for key, value in search.items() if key in chosen or value in own.get(key, (value,))}
-
-
-def _shown(path: Path) -> str:
-    """A path as a person would type it here."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-
-
-def _text(path: Path, where: str) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")  # some editors put a mark before UTF-8
-    except FileNotFoundError:
-        raise StudyError(f"{where}: no such study file. `tuner studies` lists those there are") from None
-    except IsADirectoryError:
-        raise StudyError(f"{where}: is a folder, expected a study file") from None
-    except UnicodeDecodeError as error:
-        raise StudyError(f"{where}: not UTF-8 text (byte {error.start}). Save it as UTF-8") from None
-    except OSError as error:
-        raise StudyError(f"{where}: cannot be read ({error.strerror})") from None
-
-
-def _read(text: str, where: str) -> dict[str, Any]:
-    if not text.strip():
-        raise StudyError(f"{where}: is empty. A study needs at least [data] with a source")
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        told = str(error).replace("Cannot overwrite a value", "a key is given twice")
-        raise StudyError(f"{where}: not valid TOML: {told}") from None
-    except (RecursionError, ValueError):  # brackets without end, or a number of thousands of digits
-        raise StudyError(f"{where}: not valid TOML: nested too deeply, or a number too long") from None
-
-
-def _sectioned(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with a section in place of the short form, data = SOURCE."""
-    data = document.get("data")
-    return {**document, "data": {"source": data}} if isinstance(data, str) else dict(document)
-
-
-def _placed(document: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The document with the paths of its files made absolute. Raises StudyError where its model is not there."""
-    if isinstance(given := document.get("model"), str):
-        document = {**document, "model": model_file.read(given, folder).to_json()}
-    data = document.get("data")
-    if not isinstance(data, Mapping):
-        return dict(document)
-    placed = dict(data)
-    for key in ("source", "test"):
-        given = data.get(key)
-        if not isinstance(given, str):
-            continue
-        file, name = function_of(given) or (given, "")
-        if name or (given.lower().endswith(FORMATS) and ":" not in given[2:]):
-            beside = folder / file
-            place = str((beside if beside.exists() else Path(file)).absolute())
-            placed[key] = f"{place}:{name}" if name else place
-    return {**document, "data": placed}
-
-
 def from_document(name: str, document: Mapping[str, Any], where: str | None = None, text: str = "") -> Study:
     """A study from a parsed file, as the ledger keeps it. Raises StudyError as `load` does."""
-    own = _with_space(_sectioned(document))
+    own = with_space(sectioned(document))
     lines = [f"{key}: unknown key, it is set by the file itself" for key in _INNER if key in own]
     lines += [
         f"{key}: a date, expected a text, a number or true or false, got {value}. Put it in quotes"
-        for key, value in _flatten(own)
+        for key, value in flatten(own)
         if isinstance(value, datetime.date | datetime.time)
     ]
-    own |= {**_unpruned(own), "name": name, "document": dict(own), "text": text}
+    own |= {**unpruned(own), "name": name, "document": dict(own), "text": text}
     try:
         study = Study.model_validate_json(json.dumps(own, default=str), context={"own": "model" in own})
     except ValidationError as error:
@@ -417,22 +333,6 @@ def from_document(name: str, document: Mapping[str, Any], where: str | None = No
     if lines:
         raise StudyError(*(f"{where or name}: {line}" for line in lines))
     return study
-
-
-def _with_space(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document, with a space where it has none: a ledger must know of it, as the next version's may be another."""
-    data = document.get("data")
-    source = data.get("source") if isinstance(data, Mapping) else None
-    if "space" in document:
-        return dict(document)
-    return {**document, "space": [] if "model" in document else defaults.space(source)}
-
-
-def _unpruned(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The search of a document of several objectives, without the pruner that it would have by default."""
-    objective, search = document.get("objective"), document.get("search", {})
-    several = isinstance(objective, Mapping) and isinstance(objective.get("metric"), list | tuple)
-    return {"search": {"pruner": "none", **search}} if several and isinstance(search, Mapping) else {}
 
 
 def schema() -> dict[str, Any]:
