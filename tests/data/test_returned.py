@@ -190,6 +190,7 @@ def test_the_digest_is_of_the_rows_and_not_of_the_code(tmp_path: Path) -> None:
          "pad_sequences does"),
         (((np.array([[1], [2, 3]] * 10, dtype=object), Y), PART), "x_train holds Python objects of type list, expected "
          "numbers. Fill rows of different lengths"),
+        (((np.ma.masked_greater(X, 30), Y), PART), "x_train has masked cells, of which an array has whatever lies"),
         (((object(), Y), PART), "x_train is one of type object, expected an array"),
         (((X, np.random.default_rng(0).normal(size=(20, 3))), PART), "y_train has the shape (20, 3), and its rows are "
          "not one-hot: a model has one output. Return one target"),

@@ -150,6 +150,9 @@ def _several(x: Any, rows: int | None) -> bool:
 
 def _array(given: Any, name: str, problems: list[str]) -> Array | None:
     """As an array of NumPy's, or None and a problem."""
+    if np.ma.is_masked(given):
+        problems.append(f"{name} has masked cells, of which an array has whatever lies beneath. Fill them")
+        return None
     try:
         array = np.asarray(given.numpy() if callable(getattr(given, "numpy", None)) else given)
     except ValueError as error:

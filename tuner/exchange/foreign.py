@@ -108,8 +108,3 @@ def contiguous(epochs: Mapping[int, Metrics], best: int | None) -> tuple[int, tu
         numbers = [best if best is not None and best in epochs else numbers[-1]]
     shared: Sequence[str] = [name for name in epochs[numbers[0]] if all(name in epochs[n] for n in numbers)]
     return numbers[0], tuple({name: float(epochs[n][name]) for name in shared} for n in numbers)
-
-
-def named(trial: ForeignTrial, problem: object) -> str:
-    """Why a trial does not fit, on a line."""
-    return f"trial {trial.name}: {problem}"
