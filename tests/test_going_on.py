@@ -19,7 +19,8 @@ from tuner.errors import ExportError
 from tuner.home import Home
 from tuner.ledger import Ledger, own
 from tuner.page import gathered, trials
-from tuner.report import _leaderboard, load_search, search_json
+from tuner.report import _leaderboard, search_json
+from tuner.shown import load_search
 from tuner.study import from_document
 from tuner.trackers import words
 from tuner.trainers import processes

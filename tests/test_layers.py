@@ -21,7 +21,7 @@ LEVELS: Mapping[int, str] = {
     2: "study document sections entries rule_entries defaults strict model_file own_entries",
     3: "data models drivers trackers ledger",
     4: "trainers plots",
-    5: "watch search opening discovering conclusion packaging evaluate export replay deletion report live tables"
+    5: "watch search opening discovering conclusion packaging evaluate export replay deletion report live tables shown"
     " table_formats inferring looks drafting carrying spaces",
     6: "service page exchange",
     7: "commands",

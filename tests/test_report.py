@@ -9,7 +9,8 @@ import pytest
 from tests.lives import DATA, DOCUMENT
 from tuner.home import Home
 from tuner.ledger import Ledger, own
-from tuner.report import load_search, print_search, search_json
+from tuner.report import print_search, search_json
+from tuner.shown import load_search
 from tuner.trial import Batch, Result, State, Trial
 
 ERROR = 'Traceback (most recent call last):\n  File "mymodel.py", line 6\nValueError: [units] must be above 0\n'

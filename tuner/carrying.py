@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tuner import opening, report
+from tuner import opening
 from tuner.drivers.distributions import kept
 from tuner.drivers.limit import Limit
 from tuner.errors import StudyError, listing
 from tuner.home import Home
 from tuner.parameters import said
+from tuner.shown import Shown, load_search
 from tuner.space import Parameter, Space
 from tuner.study import Study, from_document
 from tuner.trial import Trial, Value
@@ -22,7 +23,7 @@ def carry(study: Study, label: str, home: Home) -> tuple[Study, tuple[str, ...]]
     Raises LedgerError where there is no such search, and StudyError where nothing was found in it. Where the study
     limits the weights of its networks its rows are read, with the errors of `opening.split`.
     """
-    shown = report.load_search(home, label)
+    shown = load_search(home, label)
     champion = _best(shown)
     values, moved, left_out = fit(study.space, champion.values)
     shrunk: dict[str, Value] = {}
@@ -50,7 +51,7 @@ def within(limit: Limit, values: dict[str, Value]) -> tuple[dict[str, Value], di
     return fitting, {name: value for name, value in fitting.items() if value != values.get(name)}
 
 
-def _best(shown: report.Shown) -> Trial:
+def _best(shown: Shown) -> Trial:
     """The champion that was named, or the best trial so far."""
     best = next((result.trial for result in shown.results if result.trial.number == shown.champion), None)
     if best is None and not shown.ranked and shown.best_imported is not None:

@@ -22,7 +22,7 @@ from tuner.home import Home
 from tuner.metrics import METRICS, Task
 from tuner.parameters import Parameter
 from tuner.plots import comparisons
-from tuner.report import Shown, load_search
+from tuner.shown import Shown, load_search
 from tuner.trial import Result, State, Value
 
 # What one parameter was in a trial: a value, one for each layer, or None where the trial had no use for it.

@@ -17,6 +17,7 @@ from tuner.exchange.foreign import ForeignSearch, ForeignTrial
 from tuner.home import Home
 from tuner.ledger import Ledger, own
 from tuner.page import writing
+from tuner.shown import load_search
 from tuner.study import load
 from tuner.trackers import Opening, words
 from tuner.trial import Objective, Result, State
@@ -76,7 +77,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def test_they_are_shown_beside_the_leaderboard(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    shown = report.load_search(home, "made")
+    shown = load_search(home, "made")
     assert (len(shown.results), len(shown.imported), shown.done, shown.budget) == (6, 5, 11, 11)
     assert not any(result.imported for result in shown.ranked)
     assert shown.since == 0

@@ -22,7 +22,8 @@ from tests.page.elements import Elements
 from tuner.home import Home
 from tuner.ledger import Ledger, own
 from tuner.page import champion, gathered, pictures, scales, toml, writing
-from tuner.report import load_search, print_search
+from tuner.report import print_search
+from tuner.shown import load_search
 from tuner.trial import Result, State, Trial
 
 KINDS = ("classes", "images", "values", "double", "single", "unended", "hopeless", "empty")

@@ -20,7 +20,7 @@ from tuner.home import Home
 from tuner.ledger import Ledger
 from tuner.packaging import PREDICTIONS, folder_of
 from tuner.page import rows, writing
-from tuner.report import load_search
+from tuner.shown import load_search
 from tuner.trainers import loading
 
 

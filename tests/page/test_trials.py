@@ -14,7 +14,7 @@ from tuner.home import Home
 from tuner.page import trials
 from tuner.page.scales import Numbers, Words
 from tuner.plots import reckoned
-from tuner.report import Shown, load_search
+from tuner.shown import Shown, load_search
 from tuner.study import from_document
 from tuner.trial import Aim, Objective, Result, State, Trial, Value
 

@@ -23,8 +23,9 @@ def show(study: str, top: int, as_json: bool) -> None:
     """
     from tuner import report
     from tuner.home import Home
+    from tuner.shown import load_search
 
-    shown = report.load_search(Home.here(), named(study))
+    shown = load_search(Home.here(), named(study))
     if as_json:
         click.echo(json.dumps(report.search_json(shown), indent=2, ensure_ascii=False))
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +12,6 @@ from tuner.commands.named import named, numbered
 from tuner.commands.settings import given, opened, rows
 from tuner.commands.stopping import Stopped
 from tuner.errors import StudyError
-
-if TYPE_CHECKING:
-    pass
 
 # The choices stand here once more, because reading them from tuner.study would import pydantic for `--help`.
 DRIVERS = ("optuna", "keras-tuner")
@@ -76,6 +72,7 @@ def search(
     """
     from tuner import live, report
     from tuner.home import Home
+    from tuner.shown import load_search
     from tuner.study import seconds
 
     home = Home.here()
@@ -123,7 +120,7 @@ def search(
             )  # fmt: skip
         except processes.Stopped:  # before there was a search
             sys.exit(stopped.code)
-    shown = report.load_search(home, outcome.label)
+    shown = load_search(home, outcome.label)
     if as_json:
         click.echo(json.dumps(report.outcome_json(outcome, shown), indent=2, ensure_ascii=False))
     else:

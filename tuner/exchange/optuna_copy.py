@@ -17,12 +17,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from tuner import report
 from tuner.errors import ExchangeError
 from tuner.exchange import storage
 from tuner.home import Home
 from tuner.parameters import Choice, Float, Int, Parameter
-from tuner.report import Shown
+from tuner.shown import Shown, load_search
 from tuner.trial import Result, State
 from tuner.wording import count, last_line
 
@@ -40,7 +39,7 @@ def write(home: Home, name: str, url: str) -> str:
     """Writes the trials that are not there yet, and says so. Raises ExchangeError where the storage cannot be used, or
     has a study of that name that is not this search, and LedgerError where there is no such search.
     """
-    shown = report.load_search(home, name)
+    shown = load_search(home, name)
     label = shown.search.label
     with storage.told(url):
         study = _study(shown, url)

@@ -12,7 +12,7 @@ from tuner.home import Home
 from tuner.page import champion, record, rows, toml, trials
 from tuner.page.rows import Part
 from tuner.page.trials import Figure
-from tuner.report import Shown, gone_on
+from tuner.shown import Shown, gone_on
 from tuner.trial import Result, State, Value
 
 BEST = 5  # trials whose learning curves are shown

@@ -10,7 +10,7 @@ from typing import Any
 
 from tuner.home import Home
 from tuner.packaging import MANIFEST, folder_of
-from tuner.report import Shown
+from tuner.shown import Shown
 from tuner.versions import versions
 
 # The folders of an absolute path, before the name that they lead to.

@@ -18,7 +18,7 @@ from tuner.page import pictures
 from tuner.page.champion import Matrix, matrix, residuals
 from tuner.page.trials import Figure
 from tuner.plots import reckoned
-from tuner.report import Shown
+from tuner.shown import Shown
 
 # Rows that are listed, and columns of them.
 MOST, MOST_COLUMNS = 100, 40

@@ -14,7 +14,7 @@ from tuner.page.drawing import Drawing, frame, room_below
 from tuner.page.scales import Numbers, Scale, Words
 from tuner.parameters import Choice, Float, Int
 from tuner.plots import reckoned
-from tuner.report import Shown
+from tuner.shown import Shown
 from tuner.trial import Result, State, Value
 
 _SHAPES = {State.COMPLETE: "circle", State.PRUNED: "triangle", State.DIVERGED: "cross", State.FAILED: "square"}

@@ -15,7 +15,7 @@ from tuner import wording
 from tuner.errors import ExportError
 from tuner.home import Home
 from tuner.page.gathered import Page, gather
-from tuner.report import load_search
+from tuner.shown import load_search
 
 # What tells a page of ours from any other file.
 _OURS = '<meta name="generator" content="tuner report">'
