@@ -74,6 +74,14 @@ def test_each_trial_that_ended_has_its_fate_and_its_curve(
     assert found.trials == optuna_study.read(url, "old", ACCURACY).trials
 
 
+def test_one_that_returned_an_infinity_diverged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = optuna.create_study(storage="sqlite:///old.db", study_name="old", direction="maximize")
+    study.optimize(lambda trial: float("inf"), 1)
+    (trial,) = optuna_study.read("sqlite:///old.db", "old", ACCURACY).trials
+    assert (trial.state, trial.score) == (State.DIVERGED, None)
+
+
 def test_the_direction_and_the_metrics_that_it_names_must_be_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

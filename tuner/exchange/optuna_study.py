@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -59,6 +60,8 @@ def _check_objective(study: Any, name: str, objective: Objective) -> tuple[str, 
 def _trial(name: str, trial: FrozenTrial, objective: Objective, before: int) -> ForeignTrial:
     """One trial, whose steps are `before` fewer than epochs."""
     fate = _FATES[trial.state]
+    if fate is State.COMPLETE and not all(map(math.isfinite, trial.values)):
+        fate = State.DIVERGED  # Optuna lets a program return infinities
     values = trial.values if fate is State.COMPLETE else None
     curve = {step + before: {objective.metric: value} for step, value in trial.intermediate_values.items()}
     epochs = sorted(curve)
