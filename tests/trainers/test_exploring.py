@@ -156,6 +156,16 @@ def test_it_is_bounded_and_says_where_it_ended() -> None:
     assert lines[0].startswith("note: hyperparameters were looked for in 25 builds, and there may be others")
 
 
+def test_the_numbers_of_layers_of_a_long_loop_are_told_apart_before_its_rounds_are_varied() -> None:
+    def model(hp: Any) -> None:
+        for i in range(hp.Int("layers", 2, 20)):
+            hp.Choice(f"activation_{i}", ["relu", "tanh", "elu"])
+            hp.Float(f"rate_{i}", 0.0, 0.5, step=0.1)
+
+    conditions = when(model, builds=40)
+    assert [conditions[f"rate_{i}"] for i in (2, 11, 19)] == [{"layers": list(range(i + 1, 21))} for i in (2, 11, 19)]
+
+
 def test_a_fit_is_looked_at_for_what_no_build_asks_for() -> None:
     fitted = set()
 

@@ -168,13 +168,15 @@ class _Search:
         dice = random.Random(0)
         while not self.over:
             before = len(self.found)
-            for values in [*self._unopened.values(), *self._variations()]:
+            for values in list(self._unopened.values()):
                 self._look(values)
+            for each in self._mine():
+                self._variations(each)
+                # Before its rounds are varied in turn, which of a long loop may take all builds that there are.
+                self._tell_apart(each)
             if len(self.found) > before:
                 continue
             mine = self._mine()
-            for each in mine:
-                self._tell_apart(each)
             for _ in range(_DRAWN if len(mine) > 1 else 0):
                 self._look({each.name: _drawn(each, dice) for each in mine})
             for each in unexplained(list(self.found.values()), self.seen, mine):
@@ -213,13 +215,10 @@ class _Search:
             self._known.setdefault(_mark(asked), one)
         return one
 
-    def _variations(self) -> Iterator[Values]:
-        """Each parameter at each of the values that may tell something apart, all else as where it was first asked
-        for."""
-        for each in self._mine():
-            if each.name in self._witness:
-                for value in _probes(each):
-                    yield self._at(each.name, value)
+    def _variations(self, each: Found) -> None:
+        """Looks at each of the values that may tell something apart, all else as where it was first asked for."""
+        for value in _probes(each) if each.name in self._witness else ():
+            self._look(self._at(each.name, value))
 
     def _at(self, name: str, value: Value) -> Values:
         return {**self._witness[name].values, name: value}
@@ -250,7 +249,7 @@ class _Search:
         spans = [(0, len(values) - 1)]
         while spans and not self.over:
             low, high = spans.pop()
-            if high - low > 1 and asked(low) != asked(high):
+            if asked(low) != asked(high) and high - low > 1:  # of two neighbours, too, it is looked what they ask for
                 middle = (low + high) // 2
                 spans += [(low, middle), (middle, high)]
 
