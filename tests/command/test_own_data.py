@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command.typed import new_home, shown, tuner
+from tests.command.typed import new_home, shown, typed
 from tests.conftest import ROOT
 from tuner.data.table import Table
 from tuner.home import Home
@@ -40,21 +40,21 @@ CITIES = ("Oslo", "Bergen", "São Paulo", "")
 def _champion(tmp_path: Path, name: str, data: str, *options: str) -> tuple[Path, str]:
     """Searches and exports the champion: a folder that has nothing but `model`, and what the search printed."""
     home = new_home(tmp_path / "home", data + TINY, name)
-    said = tuner(home, "search", name, *options)
+    said = typed(home, "search", name, *options)
     assert re.search(r"^\[3/3\] trial \d complete ", said, re.MULTILINE)
     told = shown(home, name)
     assert {trial["state"] for trial in told["trials"]} == {"complete"}
     assert told["verdict"]["low"] <= told["verdict"]["test"] <= told["verdict"]["high"]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    tuner(home, "export", name, "-o", str(elsewhere / "model"))
+    typed(home, "export", name, "-o", str(elsewhere / "model"))
     return elsewhere, said
 
 
 def _predicted(elsewhere: Path, rows: str) -> list[dict[str, str]]:
     """The predictions of the exported model for a file of raw rows, one by row."""
     (elsewhere / "rows.csv").write_text(rows, encoding="utf-8")
-    table = list(csv.DictReader(StringIO(tuner(elsewhere, "predict", "model", "rows.csv"))))
+    table = list(csv.DictReader(StringIO(typed(elsewhere, "predict", "model", "rows.csv"))))
     assert len(table) == len(rows.splitlines()) - 1
     return table
 

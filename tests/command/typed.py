@@ -1,7 +1,13 @@
-"""Commands as a person types them: real processes in a folder, and what they left there, read without our own code."""
+"""Commands as a person types them: real processes in a folder, and what they left there, read without our own code.
+
+A process of its own imports MLflow and, in the server that it begins, TensorFlow: eight seconds of a core for a search
+of one. `tuner` is for tests of what processes do to each other, and of what one leaves for the next; `typed` is for
+those of what a search finds, and types many commands into the test's own process.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -9,11 +15,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+
+from tuner.cli import main
 
 STUDY = """
 title = "A small search"
@@ -53,8 +62,29 @@ def tuner(folder: Path, *arguments: str, code: int = 0, stdin: str = "") -> str:
     return told.stdout if code == 0 else told.stdout + told.stderr
 
 
+def typed(folder: Path, *arguments: str, code: int = 0, stdin: str = "") -> str:
+    """As `tuner`, but in this process: what it has imported for one command is there for the next."""
+    out, err = io.StringIO(), io.StringIO()
+    ended = 0
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("default")  # what a user's own process makes of a warning
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["tuner", *arguments])
+        patch.setattr(sys, "stdin", io.StringIO(stdin))
+        for name in os.environ.keys() - ENVIRONMENT.keys():
+            patch.delenv(name)
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                main()
+            except SystemExit as exit:
+                ended = exit.code if isinstance(exit.code, int) else 1
+    assert ended == code, f"{out.getvalue()}\n{err.getvalue()}"
+    assert "Traceback" not in err.getvalue()
+    return out.getvalue() if code == 0 else out.getvalue() + err.getvalue()
+
+
 def shown(folder: Path, name: str = "small") -> dict:
-    return json.loads(tuner(folder, "show", name, "--json"))
+    return json.loads(typed(folder, "show", name, "--json"))
 
 
 def new_home(folder: Path, study: str = STUDY, name: str = "small") -> Path:
