@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import five_files
-from tests.command.typed import shown, tuner
+from tests.command.typed import shown, tuner, typed
 from tuner.commands import looking, studies
 from tuner.metrics import Task
 from tuner.table_formats import FORMATS
@@ -34,11 +34,11 @@ def test_a_drafted_study_is_searched_as_it_is_and_tabled(tmp_path: Path) -> None
     assert "left out: customer_id (numbers the rows)" in said
     assert "question: seit: are later rows to be predicted from earlier ones?" in said
     assert said.endswith("wrote studies/kunden.toml\nsearch with: tuner search kunden\n")
-    tuner(tmp_path, "search", "kunden", "--trials", "2", "--sampler", "random", "--pruner", "none", "--workers", "1")
+    typed(tmp_path, "search", "kunden", "--trials", "2", "--sampler", "random", "--pruner", "none", "--workers", "1")
     trials = shown(tmp_path, "kunden")["trials"]
     assert [trial["state"] for trial in trials] == ["complete"] * 2
     rows = list(
-        csv.DictReader(StringIO(tuner(tmp_path, "table", "kunden", "--rows", "learning_rate", "--format", "csv")))
+        csv.DictReader(StringIO(typed(tmp_path, "table", "kunden", "--rows", "learning_rate", "--format", "csv")))
     )
     assert sorted(float(row["validation"]) for row in rows) == sorted(trial["score"] for trial in trials)
     assert (tmp_path / ".tuner/searches/kunden@1/tables/learning_rate-accuracy.png").stat().st_size > 5000
@@ -67,16 +67,16 @@ def test_a_table_before_the_first_trial_and_of_a_study_that_is_none(tmp_path: Pa
 
 def test_a_study_file_is_only_replaced_where_that_is_said(tmp_path: Path) -> None:
     write_customers(tmp_path)
-    tuner(tmp_path, "init", "diabetes", "--data", "kunden.csv")
+    typed(tmp_path, "init", "diabetes", "--data", "kunden.csv")
     path = tmp_path / "studies" / "diabetes.toml"
     path.write_text("mine")
-    told = tuner(tmp_path, "init", "diabetes", "--data", "kunden.csv", code=2)
+    told = typed(tmp_path, "init", "diabetes", "--data", "kunden.csv", code=2)
     assert told == "error: studies/diabetes.toml: is there already. Replace it with --force, or choose another name\n"
     assert path.read_text() == "mine"
-    said = tuner(tmp_path, "init", "diabetes", "--data", "kunden.csv", "--force", "--target", "Umsatz", code=2)
+    said = typed(tmp_path, "init", "diabetes", "--data", "kunden.csv", "--force", "--target", "Umsatz", code=2)
     assert said.startswith("error: kunden.csv: column 'Umsatz'")
     assert path.read_text() == "mine"
-    said = tuner(tmp_path, "init", "diabetes", "--data", "kunden.csv", "--force", "--target", "Stadt")
+    said = typed(tmp_path, "init", "diabetes", "--data", "kunden.csv", "--force", "--target", "Stadt")
     assert "wrote studies/diabetes.toml, which comes before the shipped study of its name" in said
     assert 'target = "Stadt"' in path.read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command.typed import begun, ledger, shown, tuner, wait_until_gone
+from tests.command.typed import begun, ledger, shown, typed, wait_until_gone
 
 
 def test_a_search_says_a_line_a_trial_and_what_it_found(home: Path) -> None:
@@ -57,7 +57,7 @@ def test_show_marks_the_champion_and_has_the_fresh_scores_of_the_finalists(home:
     champion = told["verdict"]["champion"]
     assert [trial["number"] for trial in told["trials"] if trial["champion"]] == [champion]
     assert told["running"] is None
-    table = tuner(home, "show", "small")
+    table = typed(home, "show", "small")
     rows = dict(re.findall(r"^((?:★ |  )\d) +(\d) ", table, re.MULTILINE))
     assert [number for place, number in rows.items() if place.startswith("★")] == [str(champion)]
     for number, trial in again.items():
@@ -67,7 +67,7 @@ def test_show_marks_the_champion_and_has_the_fresh_scores_of_the_finalists(home:
 
 def test_the_same_command_again_says_that_it_is_done_and_looks_no_second_time(home: Path) -> None:
     before = shown(home)
-    said = tuner(home, "search", "small")
+    said = typed(home, "search", "small")
     assert "nothing left to train: 6 of 6 done" in said
     assert "--deterministic" not in said
     assert "test rows seen once" in said
@@ -75,7 +75,7 @@ def test_the_same_command_again_says_that_it_is_done_and_looks_no_second_time(ho
 
 
 def test_studies_lists_what_was_found(home: Path) -> None:
-    line = next(line for line in tuner(home, "studies").splitlines() if line.startswith("small"))
+    line = next(line for line in typed(home, "studies").splitlines() if line.startswith("small"))
     assert "A small search" in line
     assert "sklearn:breast_cancer" in line
     assert "6/6" in line
@@ -127,7 +127,7 @@ def test_mlflow_holds_the_whole_record(home: Path) -> None:
 
 def test_a_changed_study_is_not_mixed_with_the_old_one(home: Path) -> None:
     before = shown(home)
-    said = tuner(home, "search", "small", "--seed", "1", "--sampler", "random", "--trainer", "plain", code=2)
+    said = typed(home, "search", "small", "--seed", "1", "--sampler", "random", "--trainer", "plain", code=2)
     assert "error: small: --seed is 1 here, and small@1 began with --seed 0\n" in said
     assert "--sampler is random here, and small@1 began with --sampler tpe\n" in said
     assert "--trainer is plain here, and small@1 began with --trainer auto\n" in said

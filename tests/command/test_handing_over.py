@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.command.typed import ENVIRONMENT, shown, tuner
+from tests.command.typed import ENVIRONMENT, shown, tuner, typed
 
 
 def test_the_registered_champion_predicts_where_tuner_is_never_imported(
     home: Path, exported: Path, rows: Path, tmp_path: Path
 ) -> None:
-    tuner(tmp_path, "predict", str(exported), str(rows), "-o", "here.csv")
+    typed(tmp_path, "predict", str(exported), str(rows), "-o", "here.csv")
     code = (
         "import sys, os, mlflow, pandas as pd\n"
         f"mlflow.set_tracking_uri('sqlite:///{home}/mlflow/mlflow.db')\n"
@@ -41,7 +41,7 @@ def test_an_export_predicts_elsewhere_without_study_data_and_ledger(
         elsewhere = tuner(tmp_path, "predict", "moved", str(rows))
     finally:
         (tmp_path / "moved").rename(exported)
-    assert elsewhere == tuner(home, "predict", "small", str(rows))
+    assert elsewhere == typed(home, "predict", "small", str(rows))
     header, *lines = elsewhere.splitlines()
     assert header == "label,probability,p(benign),p(malignant)"
     assert len(lines) == 8
@@ -89,15 +89,15 @@ def test_an_export_never_replaces_what_it_did_not_write(home: Path, tmp_path: Pa
     other.mkdir()
     (other / "precious").write_text("mine")
     for force in ((), ("--force",)):
-        said = tuner(home, "export", "small", "-o", str(other), *force, code=2)
+        said = typed(home, "export", "small", "-o", str(other), *force, code=2)
         assert "is not an earlier export, so it is left alone" in said
     assert [path.name for path in other.iterdir()] == ["precious"]
     model = tmp_path / "model"
-    tuner(home, "export", "small", "-o", str(model))
+    typed(home, "export", "small", "-o", str(model))
     (model / "model.keras").write_text("older")
-    assert "exists already; --force replaces it" in tuner(home, "export", "small", "-o", str(model), code=2)
+    assert "exists already; --force replaces it" in typed(home, "export", "small", "-o", str(model), code=2)
     assert (model / "model.keras").read_text() == "older"
-    tuner(home, "export", "small", "-o", str(model), "--force")
+    typed(home, "export", "small", "-o", str(model), "--force")
     assert (model / "model.keras").read_bytes()[:2] == b"PK"
 
 
@@ -106,7 +106,7 @@ def test_another_trial_is_trained_again_to_be_exported(home: Path, tmp_path: Pat
     left = [t for t in shown(home)["trials"] if t["state"] == "complete" and f"trial-{t['number']:05d}" not in kept]
     if not left:
         pytest.fail("the fixture's search must leave a completed trial whose model is not kept")
-    said = tuner(home, "export", "small", "--trial", str(left[0]["number"]), "-o", str(tmp_path / "other"))
+    said = typed(home, "export", "small", "--trial", str(left[0]["number"]), "-o", str(tmp_path / "other"))
     assert "was not kept; training it again" in said
     assert json.loads((tmp_path / "other" / "manifest.json").read_text())["score"] == left[0]["score"]
 
@@ -116,11 +116,11 @@ def test_a_damaged_model_is_not_loaded(exported: Path, rows: Path, tmp_path: Pat
     broken.mkdir()
     (broken / "manifest.json").write_bytes((exported / "manifest.json").read_bytes())
     (broken / "model.keras").write_bytes((exported / "model.keras").read_bytes()[:-100])
-    assert "checksum" in tuner(tmp_path, "predict", "broken", str(rows), code=2)
+    assert "checksum" in typed(tmp_path, "predict", "broken", str(rows), code=2)
 
 
 def test_rows_that_do_not_fit_are_refused(exported: Path, tmp_path: Path) -> None:
     (tmp_path / "few.csv").write_text("mean radius,mean texture\n1,2\n")
-    said = tuner(tmp_path, "predict", str(exported), "few.csv", code=2)
+    said = typed(tmp_path, "predict", str(exported), "few.csv", code=2)
     assert "mean area" in said
     assert said.count("error:") == len(said.strip().splitlines())

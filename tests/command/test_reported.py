@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.command.typed import shown, tuner
+from tests.command.typed import shown, typed
 
 
 def test_a_page_is_written_from_what_the_search_left(home: Path, tmp_path: Path) -> None:
     output = tmp_path / "report.html"
-    assert tuner(home, "report", "small", "-o", str(output), "--test") == f"wrote {output}\n"
+    assert typed(home, "report", "small", "-o", str(output), "--test") == f"wrote {output}\n"
     text, verdict = output.read_text(encoding="utf-8"), shown(home)["verdict"]
     # The mistakes on the page, and those of the predictions beside the model, are as many as the recorded scores say.
     search = home / ".tuner/searches/small@1"
@@ -27,7 +27,7 @@ def test_a_page_is_written_from_what_the_search_left(home: Path, tmp_path: Path)
         assert float(((kept[part] >= 0.5) == np.load(search / "split" / f"y_{part}.npy")).mean()) == accuracy
     for package in ("python", "tensorflow", "keras", "optuna", "mlflow", "tuner"):
         assert f'<th scope="row">{package}</th>' in text
-    said = tuner(home, "report", "small", "-o", str(output), code=2)
+    said = typed(home, "report", "small", "-o", str(output), code=2)
     assert said == f"error: {output}: exists already; --force replaces it. Or name another file with -o\n"
     assert output.read_text(encoding="utf-8") == text
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.command.typed import new_home, shown, tuner
+from tests.command.typed import new_home, shown, typed
 
 STUDY = """
 [data]
@@ -26,7 +26,7 @@ finalists = 2
 
 def test_the_front_stands_first_and_the_champion_is_on_it(tmp_path: Path) -> None:
     home = new_home(tmp_path, STUDY)
-    tuner(home, "search", "small", "--workers", "1")
+    typed(home, "search", "small", "--workers", "1")
     told = shown(home)
     trials = told["trials"]
     assert {trial["state"] for trial in trials} == {"complete"}
@@ -42,6 +42,6 @@ def test_the_front_stands_first_and_the_champion_is_on_it(tmp_path: Path) -> Non
     assert champion["pareto"]
     assert told["objective"]["further"] == [{"metric": "params", "goal": "minimize"}]
     assert list((home / ".tuner/searches/small@1").rglob("plots/pareto-front.png"))
-    table = tuner(home, "show", "small")
+    table = typed(home, "show", "small")
     assert "the Pareto front of val_f1 (maximize) and params (minimize)" in table
     assert f"{champion['objectives']['params']:,.0f}" in table
