@@ -213,6 +213,11 @@ def test_a_database_of_something_else_is_not_written_to(tmp_path: Path, monkeypa
         with pytest.raises(ExchangeError, match=r"sqlite:///other.db: a database without studies of Optuna"):
             optuna_copy.write(home, "made", "sqlite:///other.db")
         assert other.execute("select name from sqlite_master").fetchall() == [("mine",)]
+    before = (tmp_path / ".tuner" / "ledger.db").read_bytes()
+    for url in ("sqlite:///.tuner/ledger.db", "sqlite+pysqlite:///.tuner/ledger.db"):  # as a shared ledger's, too
+        with pytest.raises(ExchangeError, match=r"without studies of Optuna|other trials than Optuna's, as a ledger"):
+            optuna_copy.write(home, "made", url)
+    assert (tmp_path / ".tuner" / "ledger.db").read_bytes() == before
 
 
 def test_a_copy_read_back_is_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from tuner.trackers.outbox import masked, one_line
 
 # A table that only Optuna's databases have.
 _OWN_TABLE = "study_user_attributes"
+# A table of its that our ledger has, too: beside that, its others refer to the wrong one, and the ledger is lost.
+_TAKEN = "trials"
 _SQLITE = "sqlite:///"
 
 
@@ -74,7 +76,13 @@ def opened(url: str) -> BaseStorage:
         return existing(url)
     if url.startswith("redis"):
         return JournalStorage(JournalRedisBackend(url))
-    return JournalStorage(JournalFileBackend(url)) if is_journal(url) else RDBStorage(url)
+    if is_journal(url):
+        return JournalStorage(JournalFileBackend(url))
+    if _has_table(url, _TAKEN) and not _has_table(url):
+        raise ExchangeError(
+            f"{masked(url)}: a database with other {_TAKEN} than Optuna's, as a ledger has them. Name another one"
+        )
+    return RDBStorage(url)
 
 
 def load(url: str, name: str) -> Any:
@@ -87,10 +95,10 @@ def load(url: str, name: str) -> Any:
     return optuna.load_study(study_name=name, storage=storage)
 
 
-def _has_table(url: str) -> bool:
+def _has_table(url: str, name: str = _OWN_TABLE) -> bool:
     engine = sa.create_engine(url)
     try:
-        return bool(sa.inspect(engine).has_table(_OWN_TABLE))
+        return bool(sa.inspect(engine).has_table(name))
     finally:
         engine.dispose()
 
