@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command.typed import ledger, new_home, shown, tuner
+from tests.command.typed import ledger, new_home, shown, tuner, typed
 from tuner.carrying import carry
 from tuner.home import Home
 from tuner.study import from_document
@@ -40,7 +40,7 @@ finalists = 1
 def fates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which trials of a search completed, were pruned and diverged."""
     folder = new_home(tmp_path_factory.mktemp("fates"), FATES, "fates")
-    folder.joinpath("said").write_text(tuner(folder, "search", "fates", "--workers", "1", "--json"))
+    folder.joinpath("said").write_text(typed(folder, "search", "fates", "--workers", "1", "--json"))
     return folder
 
 
@@ -49,7 +49,7 @@ def test_the_end_counts_what_did_not_complete(fates: Path) -> None:
     assert set(states) == {"complete", "pruned", "diverged"}
     assert json.loads((fates / "said").read_text())["trials"] == states
     counted = f"7 trials, {states['pruned']} pruned, {states['diverged']} diverged"
-    assert f"fates@1: all trials are done ({counted})\n" in tuner(fates, "search", "fates")
+    assert f"fates@1: all trials are done ({counted})\n" in typed(fates, "search", "fates")
 
 
 @pytest.mark.parametrize("state", ["complete", "pruned", "diverged"])
@@ -57,7 +57,7 @@ def test_a_replay_of_every_kind_of_trial_agrees(fates: Path, state: str) -> None
     assert ledger(fates, f"select count(*) from trials where state = '{state}'") != [(0,)]
     before = shown(fates, "fates")
     trial = next(t for t in before["trials"] if t["state"] == state)
-    said = tuner(fates, "replay", "fates", str(trial["number"]))
+    said = typed(fates, "replay", "fates", str(trial["number"]))
     assert f"the same score, {trial['score']}" in said
     assert f"in {trial['epochs']} of {trial['epochs']} epochs" in said  # NaN in the last one of a diverged trial
     assert (trial["epochs"] == 9) == (state == "complete")
@@ -78,22 +78,22 @@ def test_the_same_seed_gives_the_same_search(tmp_path: Path) -> None:
 
 def test_more_trials_are_a_second_look_and_fresh_is_a_second_search(tmp_path: Path) -> None:
     home = new_home(tmp_path)
-    tuner(home, "search", "small")
-    said = tuner(home, "search", "small", "--trials", "7")
+    typed(home, "search", "small")
+    said = typed(home, "search", "small", "--trials", "7")
     assert "resuming: 6 of 7 done" in said
     assert "test rows seen 2 times" in said
-    tuner(home, "search", "small", "--fresh", "--trials", "1", "--seed", "3")
+    typed(home, "search", "small", "--fresh", "--trials", "1", "--seed", "3")
     assert shown(home)["search"] == "small@2"
     assert len(shown(home, "small@1")["trials"]) == 7
-    assert "7 trials in the ledger" in tuner(home, "delete", "small@1", code=130, stdin="n\n")
+    assert "7 trials in the ledger" in typed(home, "delete", "small@1", code=130, stdin="n\n")
     assert len(shown(home, "small@1")["trials"]) == 7
     number = shown(home, "small@1")["verdict"]["champion"]
-    tuner(home, "delete", "small@1", "--trial", str(number), "--yes")
+    typed(home, "delete", "small@1", "--trial", str(number), "--yes")
     left = shown(home, "small@1")
     assert len(left["trials"]) == 6
     assert left["verdict"] is None
-    assert "removed, with 7 MLflow runs" in tuner(home, "delete", "small@1", "--yes")
-    assert "nothing was searched under 'small@1'" in tuner(home, "show", "small@1", code=2)
+    assert "removed, with 7 MLflow runs" in typed(home, "delete", "small@1", "--yes")
+    assert "nothing was searched under 'small@1'" in typed(home, "show", "small@1", code=2)
     assert not (home / ".tuner" / "searches" / "small@1").exists()
     assert shown(home)["search"] == "small@2"
 
@@ -117,24 +117,24 @@ finalists = 1
 
 def test_a_search_that_begins_with_the_best_of_another(fates: Path) -> None:
     fates.joinpath("studies/other.toml").write_text(OTHER)
-    said = tuner(fates, "search", "other", "--from", "fates", "--trials", "1", "--workers", "1")
+    said = typed(fates, "search", "other", "--from", "fates", "--trials", "1", "--workers", "1")
     best = next(trial for trial in shown(fates, "fates")["trials"] if trial["champion"])
     assert f"trial 0 has the values of trial {best['number']} of fates@1, its best\n" in said
     assert "note: not as they are there: activation = 'relu', there 'linear'\n" in said
     expected = {**best["values"], "activation": "relu"}
     assert [trial["values"] for trial in shown(fates, "other")["trials"]] == [expected]
     # Without the option it goes on, with what it began with.
-    tuner(fates, "search", "other", "--trials", "2", "--workers", "1")
+    typed(fates, "search", "other", "--trials", "2", "--workers", "1")
     values = {trial["number"]: trial["values"] for trial in shown(fates, "other")["trials"]}
     assert values[0] == expected != values[1]
     ((document,),) = ledger(fates, "select document from searches where study = 'other'")
     assert [start["learning_rate"] for start in json.loads(document)["start"]] == [expected["learning_rate"]]
     # With it too, whatever the best is by now; it counts where a search begins.
-    said = tuner(fates, "search", "other", "--from", "other", "--trials", "3", "--workers", "1")
+    said = typed(fates, "search", "other", "--from", "other", "--trials", "3", "--workers", "1")
     assert "--from counts where a search begins; this goes on with other@1\n" in said
     ((document,),) = ledger(fates, "select document from searches where study = 'other'")
     assert [start["learning_rate"] for start in json.loads(document)["start"]] == [expected["learning_rate"]]
-    assert "nothing" in tuner(fates, "search", "other", "--fresh", "--from", "nothing", code=2)
+    assert "nothing" in typed(fates, "search", "other", "--fresh", "--from", "nothing", code=2)
 
 
 def test_the_best_of_another_is_made_smaller_where_weights_are_limited(fates: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command.typed import ENDLESS, begun, new_home, shown, statuses, told, tuner, wait_for
+from tests.command.typed import ENDLESS, begun, new_home, shown, statuses, told, tuner, typed, wait_for
 
 # Several real searches a test: two minutes are too few where the cores have other work.
 pytestmark = pytest.mark.timeout(300)
@@ -35,8 +35,8 @@ def test_ctrl_c_ends_soon_and_the_same_command_goes_on(tmp_path: Path) -> None:
 
 def test_of_two_searches_at_once_one_runs_and_the_other_says_which(tmp_path: Path) -> None:
     folder = new_home(tmp_path)
-    typed = ("search", "small", "--workers", "1", "--trials", ENDLESS)
-    with begun(folder, *typed) as one, begun(folder, *typed) as other:
+    search = ("search", "small", "--workers", "1", "--trials", ENDLESS)
+    with begun(folder, *search) as one, begun(folder, *search) as other:
         while one.poll() is None and other.poll() is None:  # the test's own time limit ends it
             time.sleep(0.05)
         first, second = (one, other) if one.poll() is None else (other, one)
@@ -63,13 +63,13 @@ def test_a_finite_space_that_is_exhausted_ends_the_search(tmp_path: Path) -> Non
         '[data]\nsource = "sklearn:wine"\n[space]\nlayers = 1\nunits = { choice = [4, 8, 16] }\n'
         '[training]\nepochs = 1\n[search]\ntrials = 9\npruner = "none"\nfinalists = 1\n'
     )
-    said = tuner(tmp_path, "search", "few.toml")
+    said = typed(tmp_path, "search", "few.toml")
     assert "every combination of the space has been tried (3 trials)" in said
     assert sorted(trial["values"]["units"] for trial in shown(tmp_path, "few")["trials"]) == [4, 8, 16]
-    assert "every combination of the space has been tried (3 trials)" in tuner(tmp_path, "search", "few.toml")
+    assert "every combination of the space has been tried (3 trials)" in typed(tmp_path, "search", "few.toml")
 
 
 def test_a_time_that_is_too_short_says_so(tmp_path: Path) -> None:
     folder = new_home(tmp_path)
-    said = tuner(folder, "search", "small", "--time", "0.1s", code=1)
+    said = typed(folder, "search", "small", "--time", "0.01s", code=1)
     assert "error: small@1: the time was up before a trial completed; go on with a longer --time" in said
