@@ -9,6 +9,8 @@ from keras import layers
 
 # What was heard inside a `fit`, for the tests to look at.
 heard: dict[str, object] = {}
+# Draws its seed as it is made.
+start = keras.initializers.HeNormal()
 
 
 class Counts(keras.Sequential):
@@ -20,7 +22,9 @@ class Counts(keras.Sequential):
 
 
 def network(units: int = 4, rate: float = 0.0, columns: int = 8) -> keras.Model:
-    model = Counts([keras.Input((columns,)), layers.Dense(units, "relu"), layers.Dropout(rate)])
+    model = Counts(
+        [keras.Input((columns,)), layers.Dense(units, "relu", kernel_initializer=start), layers.Dropout(rate)]
+    )
     model.add(layers.Dense(1, "sigmoid"))
     # Not traced, which for a few steps takes longer than they do.
     model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy", metrics=["accuracy"], run_eagerly=True)

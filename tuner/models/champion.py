@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import random
 import re
 import sys
 import zipfile
@@ -287,15 +288,17 @@ def _built(folder: Path, code: _Code, manifest: Mapping[str, Any], before: keras
     """What the user's code builds of the model's values, with its weights. Raises ModelError where that goes wrong."""
     import keras
 
-    policy = keras.config.dtype_policy()
+    policy, drawn = keras.config.dtype_policy(), (random.getstate(), np.random.get_state())
     try:
         import keras_tuner
 
         hp = keras_tuner.HyperParameters()
         hp.values = dict(manifest["values"])
+        keras.utils.set_random_seed(0)  # as where it was trained: what the code draws and keeps is the same again
         with code.main() as module:
             found = getattr(module, manifest["code"]["name"])
             found = found() if isinstance(found, type) else found
+            keras.utils.set_random_seed(manifest["seed"])
             getattr(found, "declare_hyperparameters", lambda hp: None)(hp)
             core = getattr(found, "build", found)(hp)
             core(before({each.name: _nothing(each) for each in before.inputs}))  # one that is built by its first rows
@@ -305,6 +308,8 @@ def _built(folder: Path, code: _Code, manifest: Mapping[str, Any], before: keras
         raise ModelError(f"its code cannot run here ({type(error).__name__}: {_first_line(error)})") from error
     finally:
         keras.config.set_dtype_policy(policy)
+        random.setstate(drawn[0])
+        np.random.set_state(drawn[1])
     return core
 
 

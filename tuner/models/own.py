@@ -114,6 +114,8 @@ def _run(file: ModelFile) -> ModuleType:
     before = sys.dont_write_bytecode
     sys.dont_write_bytecode = True  # nothing is written beside the user's file
     try:
+        # What it makes outside of its functions, as layers that many models share, is then the same in every process.
+        keras.utils.set_random_seed(0)
         exec(compile(code, str(file.path), "exec", dont_inherit=True), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[name]
