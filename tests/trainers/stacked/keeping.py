@@ -109,9 +109,9 @@ def meet() -> None:
         time.sleep(0.005)
 
 
-def full() -> None:
-    """The disk is full: a write fails, be it Python's or the compiler's."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+def full(room: int = 500) -> None:
+    """The disk is full: a file of more bytes than that fails, be it Python's or the compiler's."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 
 
 def a_file() -> None:
@@ -126,7 +126,7 @@ def gone() -> None:
 
 
 def on_a_full_disk(work: Work) -> Engine:
-    """The engine of a worker whose disk is full."""
+    """The engine of a worker whose disk has room for the weights of a small network, and for no program."""
     os.environ["TUNER_CACHE"] = str(work.files)
-    full()
+    full(room=8_000)
     return worker.xla(work)

@@ -52,8 +52,7 @@ def test_a_search_without_compiled_programs_says_so_once_and_in_the_record_of_ea
 ) -> None:
     plan = keeping.programs_of(Split.open(saved_split("wine")))
     work = Work(TRAINING, Objective("val_loss", "minimize"), saved_split("wine"), tmp_path / "w", plan)
-    # Retakes, of which no weights need be written.
-    trials = tuple(Trial(n, {"layers": n % 2, "units": 4}, 7, 2, retake=1) for n in range(4))
+    trials = tuple(Trial(n, {"layers": n % 2, "units": 4}, 7, 2) for n in range(4))
     said: list[str] = []
     with PoolTrainer(work, 2, say=said.append, opener=keeping.on_a_full_disk) as pool:
         results = Play(pool, [Batch(trials, more=False)]).results()
