@@ -66,10 +66,11 @@ def test_a_replay_of_every_kind_of_trial_agrees(fates: Path, state: str) -> None
 
 
 def test_the_same_seed_gives_the_same_search(tmp_path: Path) -> None:
+    """In a process that does nothing else, and in one that has done much."""
     twice = []
-    for name in ("a", "b"):
-        folder = new_home(tmp_path / name)
-        tuner(folder, "search", "small", "--workers", "1", "--seed", "0", "--trials", "5")
+    for types in (tuner, typed):
+        folder = new_home(tmp_path / types.__name__)
+        types(folder, "search", "small", "--workers", "1", "--seed", "0", "--trials", "5")
         trials = sorted(shown(folder)["trials"], key=lambda t: t["number"])
         twice.append([(t["number"], t["values"], t["state"], t["score"], t["epochs"]) for t in trials])
     assert len(twice[0]) == 5

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command.typed import ENDLESS, begun, kill, ledger, new_home, shown, statuses, told, tuner, wait_for
+from tests.command.typed import ENDLESS, begun, kill, ledger, new_home, shown, statuses, told, typed, wait_for
 
 # Several real searches a test: two minutes are too few where the cores have other work.
 pytestmark = pytest.mark.timeout(300)
@@ -25,7 +25,7 @@ def test_kill_9_in_mid_search_loses_nothing(tmp_path: Path) -> None:
     before = told(folder)
     assert 20 <= len(before) < int(ENDLESS)
     trials = len(before) + 20
-    said = tuner(folder, *search, str(trials))
+    said = typed(folder, *search, str(trials))
     assert re.search(rf"resuming: {len(before)} of {trials} done, [1-9]\d* put back", said)
     after = told(folder)
     assert len(after) == trials
@@ -65,7 +65,7 @@ def test_kill_9_near_the_end_leaves_one_verdict_and_one_record(tmp_path: Path, m
     before = told(folder)
     assert len(before) == 3
     assert ledger(folder, "select verdict from searches") == [(None,)]
-    said = tuner(folder, *search)
+    said = typed(folder, *search)
     assert "nothing left to train: 3 of 3 done" in said
     assert "test rows seen once" in said
     assert told(folder) == before

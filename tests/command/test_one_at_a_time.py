@@ -26,7 +26,7 @@ def test_ctrl_c_ends_soon_and_the_same_command_goes_on(tmp_path: Path) -> None:
     trials = len(told(folder)) + 20
     assert trials < int(ENDLESS)
     # Two workers from here on: what was asked before is trained first.
-    said = tuner(folder, "search", "small", "--workers", "2", "--trials", str(trials))
+    said = typed(folder, "search", "small", "--workers", "2", "--trials", str(trials))
     assert "put back" in said
     assert len(told(folder)) == trials
     # What is stopped does not wait for a store that is slow: whatever was open then is closed by now.

@@ -16,7 +16,7 @@ from tests.command.typed import (
     new_home,
     statuses,
     told,
-    tuner,
+    typed,
     wait_for,
     wait_until_gone,
 )
@@ -65,10 +65,10 @@ def test_a_search_that_was_killed_twice_ends_as_an_unbroken_one(tmp_path: Path) 
     ((asked,),) = ledger(broken, "select count(*) from trials")
     assert len(before) < asked
     trials = str(asked + 5)
-    assert f"{asked - len(before)} put back" in tuner(broken, *search, trials)
+    assert f"{asked - len(before)} put back" in typed(broken, *search, trials)
     # The time at which each was told is in the row: a finished trial that trained again would have a new one.
     assert {number: told(broken)[number] for number in before} == before
-    tuner(whole, "search", "small", "--workers", "1", "--trials", trials)
+    typed(whole, "search", "small", "--workers", "1", "--trials", trials)
     assert [number for number, *_ in ledger(whole, TRIALS)] == list(range(asked + 5))
     assert ledger(broken, TRIALS) == ledger(whole, TRIALS)
     assert ledger(broken, RETAKES) == ledger(whole, RETAKES)

@@ -1,8 +1,8 @@
 """Commands as a person types them: real processes in a folder, and what they left there, read without our own code.
 
-A process of its own imports MLflow and, in the server that it begins, TensorFlow: eight seconds of a core for a search
-of one. `tuner` is for tests of what processes do to each other, and of what one leaves for the next; `typed` is for
-those of what a search finds, and types many commands into the test's own process.
+A process of its own imports MLflow and, in the server that it begins, TensorFlow: eight seconds of a core for every
+search. `tuner` is that. `typed` types into the process of the test, where both are imported once. What is killed,
+stopped or met by another is always a process of its own, and so is one that is to know of nothing before it.
 """
 
 from __future__ import annotations
