@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup search ui browser test bench bench-drivers parity rules compat check format lock clean
+.PHONY: help setup search ui browser test bench bench-drivers parity rules programs compat check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,7 +51,11 @@ parity: setup  ## all that the stacked engine is held to Keras with; minutes
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "long or not long" tests/trainers/stacked $(ARGS)
 
 rules: setup  ## ten thousand proposals of every sampler against the rules of a space; files searched as drafted; half an hour
-	$(BIN)/python -m pytest -n auto --dist load -m long tests/drivers tests/command $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist load -m long tests/drivers tests/command \
+		--ignore tests/command/test_programs.py $(ARGS)
+
+programs: setup  ## programs as KerasTuner's guides write them, under both drivers, killed and resumed; a quarter of an hour
+	$(BIN)/python -m pytest -n auto --dist load -m "long or not long" tests/command/test_programs.py $(ARGS)
 
 # The newest release may bring them again: see tests/compat.
 compat: setup  ## KerasTuner's own tests of hp on the hp that a user's model gets; ours where its sources have none
