@@ -42,6 +42,8 @@ def export(home: Home, name: str, trial: int | None, output: Path, force: bool, 
 def _write(packed: Path, run: str | None, output: Path) -> Path:
     """Copies a packed model, with the id of its MLflow run in the manifest."""
     manifest = json.loads((packed / MANIFEST).read_text(encoding="utf-8")) | {"run": run}
+    if broken := manifest.get("broken"):
+        raise ExportError(f"its model cannot be exported: {broken}")
     unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)

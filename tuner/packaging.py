@@ -183,6 +183,9 @@ def pack(order: Order, search: Path, simple: Sequence[Guesses] | None = None) ->
         )
         verdict = replace(verdict, warnings=(told, *verdict.warnings))
     packed = folder_of(search, champion.trial.number)
+    if broken := json.loads((packed / MANIFEST).read_text(encoding="utf-8")).get("broken"):
+        told = f"the champion cannot be exported: {broken}"
+        verdict = replace(verdict, warnings=(told, *verdict.warnings))
     _rewrite(packed / MANIFEST, {"test": verdict.test_json()})
     _keep(packed / PREDICTIONS, validation=validation, test=test)
     settle(_draw(order, split, validation, packed / CURVES, search / f".{PLOTS}"), search / PLOTS)
@@ -242,7 +245,10 @@ def _write(subject: Subject, result: Result, split: Split, made: Restored, folde
     if code:
         from tuner.trainers import own
 
-        own.check_loaded(unfinished, made.network, split, result.trial)
+        try:
+            own.check_loaded(unfinished, made.network, split, result.trial)
+        except ExportError as error:  # the score stands; only the model cannot be handed over
+            _rewrite(unfinished / MANIFEST, {"broken": str(error)})
     champions.learning_curves(result, subject.work.objective, unfinished / CURVES)
     return settle(unfinished, folder)
 

@@ -83,6 +83,8 @@ class Champion:
     def __init__(self, folder: str | Path, trust: Collection[str] = ()) -> None:
         self.folder = Path(folder)
         self.manifest = _manifest(self.folder)
+        if broken := self.manifest.get("broken"):  # what was found when it was packed
+            raise ModelError(f"cannot be used: {broken}")
         self.task: str = self.manifest["task"]
         self.target: str = self.manifest["target"]
         self.classes: list[Any] = self.manifest["classes"] or []

@@ -226,7 +226,7 @@ def check_loaded(folder: Path, network: keras.Model, split: Split, trial: Trial)
     if not np.allclose(found, expected, rtol=_LOADED, atol=_LOADED):
         raise ExportError(
             f"trial {trial.number}: loaded again, its model gives up to {abs(found - expected).max():.1e} else; does "
-            "the get_config of a layer leave out what its __init__ takes?"
+            "what builds it hang on more than its hp, as on the time or on what another process has?"
         )
 
 
