@@ -139,9 +139,10 @@ def test_which_way_a_metric_of_the_models_own_is_better(home: Home, objective: s
     assert written(home, f"[objective]\n{objective}\n").objective_for(Task.BINARY).goal == goal
 
 
-def test_a_metric_whose_name_does_not_say_needs_a_goal(home: Home) -> None:
-    told = written(home, "[objective]\nmetric = 'val_cost'\n")
-    with pytest.raises(StudyError, match=r"objective\.goal: whether more or less is better is not known of val_cost"):
+@pytest.mark.parametrize("metric", ["val_cost", "val_brier_score", "val_false_positives_rate"])
+def test_a_metric_whose_name_does_not_say_needs_a_goal(home: Home, metric: str) -> None:
+    told = written(home, f"[objective]\nmetric = '{metric}'\n")
+    with pytest.raises(StudyError, match=rf"objective\.goal: whether more or less is better is not known of {metric};"):
         told.objective_for(Task.BINARY)
 
 

@@ -28,7 +28,10 @@ _LESS = (
     "poisson",
     "logcosh",
 )
-_MORE = ("accuracy", "acc", "auc", "precision", "recall", "score", "iou", "similarity", "positives_rate", "coefficient")
+_MORE = (
+    "accuracy", "acc", "auc", "precision", "recall", "f1_score", "fbeta_score", "r2_score", "iou", "similarity",
+    "true_positives_rate", "coefficient",
+)  # fmt: skip
 _FORM = "FILE.py:NAME, as mymodel.py:build_model"
 _KEYS = ("path", "name", "digest")
 

@@ -24,6 +24,8 @@ from tuner.errors import ExportError
 from tuner.home import Home
 from tuner.ledger import Ledger
 from tuner.metrics import Task
+from tuner.models import own as own_model
+from tuner.models import own_code
 from tuner.models.champion import Champion, ModelError, recorded, sums_of
 from tuner.packaging import folder_of
 from tuner.trainers import processes
@@ -35,6 +37,7 @@ MINE = """
 import keras
 import keras_tuner
 import numpy as np
+from pathlib import Path
 from parts.scaling import scale
 
 SHARED = np.random.normal(size=8)
@@ -63,21 +66,27 @@ class Own(keras_tuner.HyperModel):
     def fit(self, hp, model, x, y, **kwargs):
         model.train_on_batch(x, y)
         return {"val_mine": 2.0}
+
+class Reads(Own):
+    def build(self, hp):
+        Path(__file__).with_name("sizes.txt").read_text()
+        return super().build(hp)
 """
 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Packed]:
-    """Both models of the file, trained for an epoch and packed, one by a metric of its own; the file is then gone."""
+    """The models of the file, trained for an epoch and packed, one by a metric of its own; the file is then gone."""
     root = tmp_path_factory.mktemp("packed")
     (root / "code" / "parts").mkdir(parents=True)
     (root / "code" / "mine.py").write_text(MINE)
     (root / "code" / "parts" / "scaling.py").write_text("def scale(x):\n    return 3.0 * x\n")
     (root / "code" / "unused.py").write_text("")
+    (root / "code" / "sizes.txt").write_text("8")
     rows = own_jobs.table(root / "rows", Task.BINARY)
     orders = {
         name: (own_jobs.work(name, rows, root / "weights", metric, file=root / "code" / "mine.py"), root / name)
-        for name, metric in (("stock", "val_accuracy"), ("Own", "val_mine"))
+        for name, metric in (("stock", "val_accuracy"), ("Own", "val_mine"), ("Reads", "val_mine"))
     }
     made = processes.call(own_jobs.packed, orders, Trial(4, {"units": 3}, 5, 1))
     shutil.rmtree(root / "code")
@@ -130,6 +139,16 @@ def test_any_other_has_the_code_that_builds_it(packed: dict[str, Packed]) -> Non
     assert not {"mine", "parts.scaling"} & sys.modules.keys()
 
 
+def test_a_folder_within_that_of_python_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    folder = tmp_path / "src" / "app"
+    folder.mkdir(parents=True)
+    (folder / "within_it.py").write_text("def build_model(hp): ...")
+    file = model_file.read("within_it.py:build_model", folder)
+    own_model.load(file)
+    assert [name for name, _ in own_code._modules(file)] == ["within_it"]
+
+
 def test_code_runs_only_where_each_file_of_it_is_trusted(own: Path) -> None:
     sums = json.loads((own / "manifest.json").read_text())["checksum"]
     line = r"^runs code of its own where it predicts \({}\), which is not that of a search here.*: {}$"
@@ -173,6 +192,22 @@ def test_code_that_does_not_run_here_is_one_line(own: Path, resign: Callable[...
     resign()
     with pytest.raises(ModelError, match=r"^its code cannot run here \(ModuleNotFoundError: No module named 'no_such"):
         recorded(own).predict(pd.DataFrame({f"c{i}": [0.0] for i in range(8)}))
+
+
+def test_one_that_cannot_be_built_from_its_code_alone_is_packed_and_handed_to_nobody(
+    packed: dict[str, Packed], tmp_path: Path
+) -> None:
+    folder = packed["Reads"].folder
+    line = r"cannot be .*: trial 4: its code cannot run here \(FileNotFoundError: .*sizes.txt'\)"
+    with pytest.raises(ModelError, match=line):
+        recorded(folder)
+    home = Home(tmp_path)
+    ledger = Ledger(home)
+    search = ledger.create("made", {}, {})
+    shutil.copytree(folder, folder_of(home.search(search.label), 4))
+    with pytest.raises(ExportError, match=line):
+        export.export(home, "made", 4, tmp_path / "out", force=False, say=print)
+    assert not (tmp_path / "out").exists()
 
 
 def test_predict_knows_what_a_search_here_has_made(own: Path, packed: dict[str, Packed], tmp_path: Path) -> None:

@@ -97,7 +97,9 @@ def _beside(module: ModuleType, folder: Path) -> bool:
     """Whether it is the user's own: under the folder, and of no library or environment that lies there too."""
     source = Path(getattr(module, "__file__", None) or "/")
     inside = source.suffix == ".py" and source.is_relative_to(folder)
-    apart = any(source.is_relative_to(root) for root in (sys.prefix, str(_OURS)))
+    # The folder itself may lie in Python's, as /usr/src/app does in /usr.
+    roots = [root for root in (sys.prefix, str(_OURS)) if not folder.is_relative_to(root)]
+    apart = any(source.is_relative_to(root) for root in roots)
     return inside and not apart and "site-packages" not in source.parts and module.__name__ != "__main__"
 
 
