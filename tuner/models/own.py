@@ -22,6 +22,8 @@ with quiet.stderr():
     import keras
     import keras_tuner
 
+    from tuner.models.own_network import first_line
+
 
 class HyperParameters(keras_tuner.HyperParameters):  # type: ignore[misc]
     """KerasTuner's, with values already set. What is asked for beyond them has its default, and is noted."""
@@ -88,7 +90,7 @@ def built(file: ModelFile, hypermodel: keras_tuner.HyperModel, hp: keras_tuner.H
 
 def blamed(file: ModelFile, error: BaseException) -> str:
     """An exception of the user's code in a line: file, line number, what was raised."""
-    raised = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    raised = f"{type(error).__name__}: {first_line(error)}" if str(error) else type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
     frames = traceback.extract_tb(error.__traceback__)

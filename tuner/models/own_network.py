@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import prod
 
@@ -11,6 +12,8 @@ from tuner.errors import TrialFailed
 from tuner.metrics import Task
 from tuner.models.own_inputs import Inputs, Layout, inputs_of
 from tuner.models.own_outputs import Meaning, meaning
+
+_BOLD = re.compile(r"\x1b\[\d*m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def wrapped(model: keras.Model, layout: Layout, task: Task, classes: int) -> Wra
         output = model(given)
     except ValueError as error:
         if isinstance(model, keras.Sequential):
-            raise TrialFailed(f"the model does not take the rows, {_shapes(layout)}: {_first_line(error)}") from error
+            raise TrialFailed(f"the model does not take the rows, {_shapes(layout)}: {first_line(error)}") from error
         raise
     if isinstance(output, list | tuple) and len(output) == 1:
         output = output[0]
@@ -51,7 +54,8 @@ def _shapes(layout: Layout) -> str:
     return ", ".join(f"'{name}' of shape {list(shape)}" for name, shape, _ in layout)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What Keras says is wrong, without where it was when it saw that."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    return next((line for line in lines if line and not line.startswith("Exception enc")), type(error).__name__)
+    lines = [_BOLD.sub("", line).strip() for line in str(error).splitlines()]
+    told = (line for line in lines if line and not line.startswith("Exception enc"))
+    return next((line for line in told if not line.endswith("Error encountered:")), type(error).__name__)
