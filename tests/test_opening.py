@@ -87,7 +87,7 @@ BESIDE = "or begin another search beside it: tuner search wine"
             (
                 "objective.metric has changed from val_f1 to val_accuracy, since wine@1 began",
                 "--seed is 3 here, and wine@1 began with --seed 0",
-                f"nothing was changed; put it back as it was, {BESIDE} --seed 3 --fresh",
+                f"the search was left as it is; put that back, {BESIDE} --seed 3 --fresh",
             ),
         ),
         (
@@ -113,3 +113,30 @@ def test_what_differs_is_said_of_the_option_and_what_to_type_has_it(
     ledger: Ledger, before: Study, now: Study, lines: tuple[str, ...]
 ) -> None:
     assert refused(ledger, before, now) == tuple(f"wine: {line}" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "typed"),
+    [
+        ({}, "tuner search small@1"),
+        (
+            {
+                "search": {"driver": "keras-tuner", "sampler": "random", "deterministic": True},
+                "training": {"epochs": 9},
+            },
+            "tuner search small@1 --driver keras-tuner --sampler random --pruner none --deterministic --epochs 9",
+        ),
+        ({"data": {"source": "other.csv"}}, "tuner search small@1 --data {folder}/other.csv"),
+    ],
+    ids=["as the file says", "other settings", "other rows"],
+)
+def test_what_goes_on_with_a_search_has_the_options_that_its_file_does_not_say(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], typed: str
+) -> None:
+    home = ledger.home
+    monkeypatch.chdir(home.root)
+    (home.root / "studies").mkdir()
+    (home.root / "studies" / "small.toml").write_text('[data]\nsource = "sklearn:wine"\n', encoding="utf-8")
+    begun = opening.study("small", None, home, options)
+    found = ledger.create("small", begun.document, {})
+    assert opening.resuming(found, home) == typed.format(folder=home.root)

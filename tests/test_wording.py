@@ -137,6 +137,10 @@ def test_a_finished_trial() -> None:
     assert wording.result(told(3)) == "trial 7 complete 0.7500 (3 epochs, 1.2 s) · layers 1 · units 8"
 
 
+def test_what_a_trial_scored_before_it_diverged_is_not_told() -> None:
+    assert wording.result(told(3, State.DIVERGED)) == "trial 7 diverged after 3 epochs (1.2 s) · layers 1 · units 8"
+
+
 def test_one_epoch_is_one_epoch() -> None:
     assert wording.result(told(1, State.PRUNED)) == (
         "trial 7 pruned after 1 epoch, its best was 0.7500 (1.2 s) · layers 1 · units 8"

@@ -199,7 +199,7 @@ def _go_on(found: Search, study: Study, changes: Mapping[str, str]) -> str:
     before = from_document(found.study, found.document)
     moved = before.data.source != study.data.source
     if not all(key in _OPTIONS or (key == _ROWS and moved) for key in changes):
-        return "nothing was changed; put it back as it was"
+        return "the search was left as it is; put that back"
     return f"go on with: {_command(found.label, changes, before)}"
 
 
@@ -211,6 +211,20 @@ def _command(name: str, changes: Mapping[str, str], wanted: Study) -> str:
     if _ROWS in changes and (wanted.data.is_file or wanted.data.function):
         given.append(f"--data {shlex.quote(wanted.data.source)}")
     return " ".join(["tuner search", name, *given])
+
+
+def resuming(found: Search, home: Home) -> str:
+    """What to type to go on with a search, with the options that it began with and its study's file does not say."""
+    began = from_document(found.study, found.document)
+    try:
+        now = study(found.study, found.number, home, {})
+    except StudyError:
+        return f"tuner search {found.label}"  # which will say what is wrong with the file
+    before, after = began.settings(), now.settings()
+    changes = {key: "" for key in _OPTIONS if before.get(key) != after.get(key)}
+    if began.data.source != now.data.source:
+        changes[_ROWS] = ""
+    return _command(found.label, changes, began)
 
 
 def _option(key: str, value: Any) -> str:

@@ -31,10 +31,11 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=160)
 
 
-def print_search(shown: Shown, top: int) -> None:
-    """The leaderboard, and the champion with its scores."""
+def print_search(shown: Shown, top: int, resume: str | None = None) -> None:
+    """The leaderboard, and the champion with its scores; `resume` is the command that goes on with the search."""
     console = _console()
     search, ranked = shown.search, shown.ranked
+    resume = resume or f"tuner search {search.label}"
     begun = time.strftime("%d %B %Y, %H:%M", time.localtime(search.created))
     console.print(f"[bold]{search.label}[/] {escape(shown.study.title)}", soft_wrap=True)
     console.print(
@@ -63,7 +64,7 @@ def print_search(shown: Shown, top: int) -> None:
     console.print()
     if shown.verdict is not None:
         if shown.since:
-            further = "" if shown.owner else f". Go on with: tuner search {shown.search.label}"
+            further = "" if shown.owner else f". Go on with: {resume}"
             console.print(f"{gone_on(shown)}{further}", style="yellow", soft_wrap=True)
             console.print()
         _print_verdict(console, shown.verdict)
@@ -72,7 +73,7 @@ def print_search(shown: Shown, top: int) -> None:
     elif shown.owner is not None:
         console.print("No champion yet: it is named when the search ends")
     else:
-        console.print(f"No champion yet. Go on with: tuner search {search.label}")
+        console.print(f"No champion yet. Go on with: {resume}", soft_wrap=True)
 
 
 def _front(shown: Shown) -> str:

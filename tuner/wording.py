@@ -111,12 +111,20 @@ def result(told: Result, without: Collection[str] = ()) -> str:
     """A finished trial on a line, with its values but those of the parameters in `without`."""
     if told.state is State.FAILED:
         return f"trial {told.trial.number} failed: {last_line(told.error or 'no reason known')}"
+    line = f"trial {told.trial.number} {_fate(told)}"
+    return " · ".join(filter(None, [line, values(told.trial.values, without)]))
+
+
+def _fate(told: Result) -> str:
+    """How a trial that did not fail ended: `complete 0.7500 (3 epochs, 1.2 s)`."""
     epochs, seconds = trained(told), f"{told.seconds:.1f} s"
-    line = f"trial {told.trial.number} {told.state.value} {score(told.score)} ({epochs}, {seconds})"
+    if told.state is State.DIVERGED:
+        # What it scored before it broke is no score.
+        return f"diverged after {epochs} ({seconds})"
     if told.state is State.PRUNED:
         # It was judged by its last epoch, and its best one may be better than that of trials that went on.
-        line = f"trial {told.trial.number} pruned after {epochs}, its best was {score(told.score)} ({seconds})"
-    return " · ".join(filter(None, [line, values(told.trial.values, without)]))
+        return f"pruned after {epochs}, its best was {score(told.score)} ({seconds})"
+    return f"{told.state.value} {score(told.score)} ({epochs}, {seconds})"
 
 
 def trained(told: Result) -> str:

@@ -21,15 +21,16 @@ def show(study: str, top: int, as_json: bool) -> None:
 
     STUDY is a study's name, for its newest search, or diabetes@1 for the first one.
     """
-    from tuner import report
+    from tuner import opening, report
     from tuner.home import Home
     from tuner.shown import load_search
 
-    shown = load_search(Home.here(), named(study))
+    home = Home.here()
+    shown = load_search(home, named(study))
     if as_json:
         click.echo(json.dumps(report.search_json(shown), indent=2, ensure_ascii=False))
     else:
-        report.print_search(shown, top)
+        report.print_search(shown, top, opening.resuming(shown.search, home))
 
 
 @click.command()
