@@ -111,7 +111,12 @@ def _line(
         for n in places
     ]
     colour, style = _LINES[way]
-    axes.plot([n * whole if by_epochs else n for n in places], regrets, color=colour, linestyle=style, label=way)
+    axes.plot([n * whole if by_epochs else n for n in places], regrets, color=colour, linestyle=style, label=_told(way))
+
+
+def _told(way: str) -> str:
+    """`tpe + hyperband`, `KerasTuner bayesian`."""
+    return way.replace("kt-", "KerasTuner ").replace("+", " + ")
 
 
 def beaten(path: Path, shares: Mapping[str, Mapping[int, tuple[float, float]]], noise: float) -> None:
@@ -132,7 +137,7 @@ def beaten(path: Path, shares: Mapping[str, Mapping[int, tuple[float, float]]], 
                 xerr=[100 * error for _, _, error in known], fmt=mark, color=colour, markersize=7, elinewidth=1.2,
                 label=f"{n} trials", zorder=3,
             )  # fmt: skip
-        names = [f"{way}, by epochs" if "hyperband" in way else way for way in shares]
+        names = [f"{_told(way)}, by epochs" if "hyperband" in way else _told(way) for way in shares]
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(shares) - 0.4, -0.6)
         axes.set_xlim(0, 100)
