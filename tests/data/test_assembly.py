@@ -168,7 +168,8 @@ def test_a_missing_target_names_the_columns_and_the_nearest(tmp_path: Path, make
         f"{Path('data/patients.csv')}: column 'Outcome' not found. Columns: age, bmi, outcome. Did you mean 'outcome'?"
     )
     with pytest.raises(
-        DataError, match=r"which column is to be predicted\? Say target .* --target beside --data\. Columns: age, bmi"
+        DataError,
+        match=r"which column is to be predicted\? Say --target COLUMN beside --data, or target .*\. Columns: age, bmi",
     ):
         sources.load(make_study(folder / "patients.csv"), Home(tmp_path))
 

@@ -36,8 +36,8 @@ def target_name(sheet: Sheet, study: Study) -> str:
     if name := study.data.target or sheet.target:
         return name
     raise DataError(
-        f'{sheet.where}: which column is to be predicted? Say target = "…" under [data], or --target beside --data. '
-        f"Columns: {listing(list(sheet.columns))}"
+        f"{sheet.where}: which column is to be predicted? Say --target COLUMN beside --data, or "
+        f'target = "…" under [data]. Columns: {listing(list(sheet.columns))}'
     )
 
 
