@@ -204,6 +204,7 @@ FUNCTION = f"def build_model(hp):\n  {MODEL}\n  return m"
         ("\nimport not_there", "mymodel.py:2: ModuleNotFoundError: No module named 'not_there'"),
         ("exit(3)", "mymodel.py:1: SystemExit: 3"),
         ("", r"mymodel.py: has no 'build_model'. Expected a function build_model\(hp\) or a HyperModel"),
+        ("def bild_model(hp): pass", r"has no 'build_model'\. Did you mean 'bild_model'\?$"),
         ("build_model = 3", "build_model is of type int, expected a function of hp or a HyperModel"),
         ("def build_model(): pass", r"build_model must take one argument, hp: too many positional arguments in \(\)"),
         ("class build_model: pass", "build_model is a class, expected a function of hp or a HyperModel"),

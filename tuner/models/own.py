@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from tuner import quiet
-from tuner.errors import StudyError
+from tuner.errors import StudyError, nearest
 from tuner.model_file import ModelFile
 from tuner.trial import Value
 
@@ -43,7 +43,9 @@ def load(file: ModelFile) -> keras_tuner.HyperModel:
     """Runs the file, and gives the model that it names. Raises StudyError, with the line of the file that is wrong."""
     module = _run(file)
     if not hasattr(module, file.name):
-        raise StudyError(f"{file.path.name}: has no '{file.name}'. Expected a function {file.name}(hp) or a HyperModel")
+        there = [name for name, value in vars(module).items() if callable(value)]
+        hint = nearest(file.name, there) or f" Expected a function {file.name}(hp) or a HyperModel"
+        raise StudyError(f"{file.path.name}: has no '{file.name}'.{hint}")
     found = getattr(module, file.name)
     if isinstance(found, type):
         found = _instance(file, found)
