@@ -239,6 +239,20 @@ def test_a_model_that_does_not_go_with_the_rows_is_told_before_there_is_any_tria
     assert discover(model).entries
 
 
+TRAINED = "m = keras.Sequential([keras.Input((8,)), keras.layers.Dense(hp.Int('units', 1, 1), 'sigmoid')])"
+CLASS = f"class build_model(keras_tuner.HyperModel):\n  def build(self, hp):\n    {TRAINED}\n    return m"
+
+
+def test_a_fit_that_raises_on_a_few_rows_is_told_with_its_line(tmp_path: Path) -> None:
+    code = f"import keras, keras_tuner\n{CLASS}\n  def fit(self, hp, model, x, y, **kwargs):\n    return {{}}['gone']"
+    rows, model = own_jobs.table(tmp_path / "rows", Task.BINARY), file(tmp_path, code)
+    made = discover(model, Work(TrainingSection(), Objective("val_loss", "minimize"), rows, tmp_path, model=model))
+    assert made.lines == (
+        f"note: its fit raised on a few rows ({model.path}:7: KeyError: 'gone'); what it asks for after that has its "
+        "default",
+    )
+
+
 @pytest.mark.parametrize(
     "code",
     [

@@ -77,7 +77,7 @@ def discover(
     try:
         if work is not None:
             _wrapped(own.built(file, hypermodel, own.hyperparameters({})), split_of(work))
-        found, lines = explore(build, fit, builds, seconds)
+        found, lines = explore(build, fit, builds, seconds, lambda error: own.blamed(file, error))
     except StudyError:
         raise
     except TrialFailed as error:
@@ -107,14 +107,23 @@ def _wrapped(model: keras.Model, split: Split) -> Wrapped:
     return wrapped(model, layout, split.task, len(split.classes) if split.classes else 1)
 
 
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 def explore(
-    build: Run, fit: Run | None = None, builds: int = 400, seconds: float = 60.0
+    build: Run,
+    fit: Run | None = None,
+    builds: int = 400,
+    seconds: float = 60.0,
+    blamed: Callable[[BaseException], str] = _named,
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """The entries of what `build` asks for, then `fit`, and lines on what is to be known of them.
+    """The entries of what `build` asks for, then `fit`, and lines on what is to be known of them; what either raises is
+    said as `blamed` says it.
 
     Raises what `build` raises with defaults.
     """
-    search = _Search(build, builds, time.monotonic() + seconds)
+    search = _Search(build, builds, time.monotonic() + seconds, blamed)
     search.first()
     search.vary()
     lines: list[str] = []
@@ -133,7 +142,8 @@ def explore(
 class _Search:
     """What was tried, and what was found by it."""
 
-    def __init__(self, run: Run, builds: int, until: float) -> None:
+    def __init__(self, run: Run, builds: int, until: float, blamed: Callable[[BaseException], str]) -> None:
+        self._blamed = blamed
         self._run, self._builds, self._until, self._fits = run, builds, until, False
         self.seen: list[Seen] = []
         self.found: dict[Key, Found] = {}
@@ -194,7 +204,7 @@ class _Search:
                 self._run(hp)
             except Exception as error:  # noqa: BLE001 - the user's; some values may not go together
                 whole = False
-                self.raised.append(f"{type(error).__name__}: {error}".splitlines()[0])
+                self.raised.append(self._blamed(error))
             self._known[mark] = self._take(hp, whole)
         return self._known.get(mark)
 
