@@ -243,6 +243,25 @@ TRAINED = "m = keras.Sequential([keras.Input((8,)), keras.layers.Dense(hp.Int('u
 CLASS = f"class build_model(keras_tuner.HyperModel):\n  def build(self, hp):\n    {TRAINED}\n    return m"
 
 
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        (
+            f"def build_model(hp):\n  {TRAINED}\n  return m",
+            r"mymodel\.py:2: build_model must return a compiled model: call model\.compile\(…\)$",
+        ),
+        (CLASS, r"mymodel\.py:3: build_model must return a compiled model"),
+    ],
+    ids=["function", "class"],
+)
+def test_a_model_that_could_not_be_trained_is_told_before_there_is_any_trial(
+    tmp_path: Path, code: str, line: str
+) -> None:
+    rows, model = own_jobs.table(tmp_path / "rows", Task.BINARY), file(tmp_path, f"import keras, keras_tuner\n{code}")
+    with pytest.raises(StudyError, match=line):
+        discover(model, Work(TrainingSection(), Objective("val_precision_1", "maximize"), rows, tmp_path, model=model))
+
+
 def test_a_fit_that_raises_on_a_few_rows_is_told_with_its_line(tmp_path: Path) -> None:
     code = f"import keras, keras_tuner\n{CLASS}\n  def fit(self, hp, model, x, y, **kwargs):\n    return {{}}['gone']"
     rows, model = own_jobs.table(tmp_path / "rows", Task.BINARY), file(tmp_path, code)

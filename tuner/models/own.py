@@ -90,6 +90,15 @@ def built(file: ModelFile, hypermodel: keras_tuner.HyperModel, hp: keras_tuner.H
     return model
 
 
+def place(file: ModelFile, hypermodel: keras_tuner.HyperModel) -> str:
+    """The file, with the line of what builds the model where that is in it."""
+    function = isinstance(hypermodel, keras_tuner.src.engine.hypermodel.DefaultHyperModel)
+    code = getattr(inspect.unwrap(hypermodel.build if function else type(hypermodel).build), "__code__", None)
+    if code is None or code.co_filename != str(file.path):
+        return str(file.path)
+    return f"{file.path}:{code.co_firstlineno}"
+
+
 def blamed(file: ModelFile, error: BaseException) -> str:
     """An exception of the user's code in a line: file, line number, what was raised."""
     raised = f"{type(error).__name__}: {first_line(error)}" if str(error) else type(error).__name__

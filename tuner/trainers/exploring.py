@@ -76,7 +76,7 @@ def discover(
     fit = None if work is None or not fits else _fit(file, hypermodel, work)
     try:
         if work is not None:
-            _wrapped(own.built(file, hypermodel, own.hyperparameters({})), split_of(work))
+            _trainable(file, hypermodel, work)
         found, lines = explore(build, fit, builds, seconds, lambda error: own.blamed(file, error))
     except StudyError:
         raise
@@ -99,6 +99,22 @@ def _fit(file: ModelFile, hypermodel: keras_tuner.HyperModel, work: Work) -> Run
         training.call_fit(hypermodel, hp, model, x, y, validation, epochs=1, callbacks=[], batch_size=size)
 
     return fit
+
+
+def _trainable(file: ModelFile, hypermodel: keras_tuner.HyperModel, work: Work) -> None:
+    """Holds the model of the defaults against the rows.
+
+    Raises TrialFailed where it does not go with the rows, and StudyError where Keras' `fit` could not train it.
+    """
+    keras.utils.clear_session(free_memory=False)  # Keras numbers what has no name, metrics too, within a session
+    split, model = split_of(work), own.built(file, hypermodel, own.hyperparameters({}))
+    _wrapped(model, split)
+    if not training.fits_as_keras(hypermodel, model):
+        return
+    if not model.compiled:
+        raise StudyError(
+            f"{own.place(file, hypermodel)}: {file.name} must return a compiled model: call model.compile(…)"
+        )
 
 
 def _wrapped(model: keras.Model, split: Split) -> Wrapped:

@@ -196,6 +196,11 @@ def is_overridden(hypermodel: keras_tuner.HyperModel) -> bool:
     return type(hypermodel).fit is not keras_tuner.HyperModel.fit or "fit" in vars(hypermodel)
 
 
+def fits_as_keras(hypermodel: keras_tuner.HyperModel, model: keras.Model) -> bool:
+    """Whether it is Keras' own `fit` that trains the model, by what it compiles, and tells of nothing else."""
+    return not is_overridden(hypermodel) and type(model).fit is keras.Model.fit
+
+
 def _known(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
     """Those of the arguments that the function takes."""
     parameters = inspect.signature(function).parameters.values()
