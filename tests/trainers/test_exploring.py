@@ -240,7 +240,9 @@ def test_a_model_that_does_not_go_with_the_rows_is_told_before_there_is_any_tria
 
 
 TRAINED = "m = keras.Sequential([keras.Input((8,)), keras.layers.Dense(hp.Int('units', 1, 1), 'sigmoid')])"
+COMPILED = "m.compile('sgd', 'binary_crossentropy', metrics=['accuracy', keras.metrics.Precision()])"
 CLASS = f"class build_model(keras_tuner.HyperModel):\n  def build(self, hp):\n    {TRAINED}\n    return m"
+LOOP = "  def fit(self, hp, model, x, y, **kwargs):\n    return {'val_precision_1': float(hp.Int('one', 1, 2))}"
 
 
 @pytest.mark.parametrize(
@@ -251,8 +253,13 @@ CLASS = f"class build_model(keras_tuner.HyperModel):\n  def build(self, hp):\n  
             r"mymodel\.py:2: build_model must return a compiled model: call model\.compile\(…\)$",
         ),
         (CLASS, r"mymodel\.py:3: build_model must return a compiled model"),
+        (
+            f"def build_model(hp):\n  {TRAINED}\n  {COMPILED}\n  return m",
+            r"mymodel\.py:2: the model compiles no metric precision_1, which is the objective; it has accuracy, loss, "
+            r"precision\. Did you mean 'precision'\?$",
+        ),
     ],
-    ids=["function", "class"],
+    ids=["function", "class", "metric"],
 )
 def test_a_model_that_could_not_be_trained_is_told_before_there_is_any_trial(
     tmp_path: Path, code: str, line: str
@@ -260,6 +267,22 @@ def test_a_model_that_could_not_be_trained_is_told_before_there_is_any_trial(
     rows, model = own_jobs.table(tmp_path / "rows", Task.BINARY), file(tmp_path, f"import keras, keras_tuner\n{code}")
     with pytest.raises(StudyError, match=line):
         discover(model, Work(TrainingSection(), Objective("val_precision_1", "maximize"), rows, tmp_path, model=model))
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        (f"def build_model(hp):\n  {TRAINED}\n  {COMPILED}\n  return m", ["units"]),
+        (f"{CLASS}\n{LOOP}", ["units", "one"]),
+    ],
+    ids=["has the metric", "loop of its own"],
+)
+def test_a_model_that_can_be_trained_is_let_be(tmp_path: Path, code: str, names: list[str]) -> None:
+    rows, model = own_jobs.table(tmp_path / "rows", Task.BINARY), file(tmp_path, f"import keras, keras_tuner\n{code}")
+    metric = "val_precision_1" if "fit" in code else "val_precision"
+    made = discover(model, Work(TrainingSection(), Objective(metric, "maximize"), rows, tmp_path, model=model))
+    assert [entry["name"] for entry in made.entries] == names
+    assert made.lines == ()
 
 
 def test_a_fit_that_raises_on_a_few_rows_is_told_with_its_line(tmp_path: Path) -> None:

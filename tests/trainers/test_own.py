@@ -143,7 +143,7 @@ def test_a_loss_that_is_not_finite_has_diverged(fitted: dict[str, Fitted]) -> No
     ("name", "error"),
     [
         ("wide", "the model takes 9 columns, the rows have 8: "),
-        ("no objective", "the model's own fit did not tell val_mine, which is the objective; it told accuracy, loss"),
+        ("no objective", "the model compiles no metric mine, which is the objective; it has accuracy, loss."),
         ("nothing", "the model's own fit did not tell val_mine, which is the objective; it told nothing"),
     ],
 )

@@ -102,19 +102,26 @@ def _fit(file: ModelFile, hypermodel: keras_tuner.HyperModel, work: Work) -> Run
 
 
 def _trainable(file: ModelFile, hypermodel: keras_tuner.HyperModel, work: Work) -> None:
-    """Holds the model of the defaults against the rows.
+    """Holds the model of the defaults against the rows, and what it compiles against the objective.
 
-    Raises TrialFailed where it does not go with the rows, and StudyError where Keras' `fit` could not train it.
+    Raises TrialFailed where it does not go with the rows, and StudyError where Keras' `fit` could not train it, or
+    would not tell of the objective.
     """
     keras.utils.clear_session(free_memory=False)  # Keras numbers what has no name, metrics too, within a session
     split, model = split_of(work), own.built(file, hypermodel, own.hyperparameters({}))
-    _wrapped(model, split)
+    made = _wrapped(model, split)
     if not training.fits_as_keras(hypermodel, model):
         return
     if not model.compiled:
         raise StudyError(
             f"{own.place(file, hypermodel)}: {file.name} must return a compiled model: call model.compile(…)"
         )
+    if names := training.own_names(work):
+        _, _, (x, y) = training.data(made, split, _ROWS)
+        # What it is called is known once it has seen rows.
+        told = model.evaluate(x, y, batch_size=work.training.batch_size, verbose=0, return_dict=True)
+        if missing := [name for name in names if name.removeprefix("val_") not in told]:
+            raise StudyError(f"{own.place(file, hypermodel)}: {training.without(missing, told)}")
 
 
 def _wrapped(model: keras.Model, split: Split) -> Wrapped:

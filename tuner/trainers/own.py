@@ -23,7 +23,7 @@ import numpy as np
 
 from tuner import quiet
 from tuner.data.split import Split
-from tuner.errors import ExportError, TrialFailed, TunerError, listing
+from tuner.errors import ExportError, TrialFailed, TunerError, listing, nearest
 from tuner.metrics import METRICS, Array
 from tuner.model_file import ModelFile
 from tuner.models.champion import Champion, ModelError, sums_of
@@ -201,6 +201,14 @@ def fits_as_keras(hypermodel: keras_tuner.HyperModel, model: keras.Model) -> boo
     return not is_overridden(hypermodel) and type(model).fit is keras.Model.fit
 
 
+def without(missing: Iterable[str], told: Iterable[str]) -> str:
+    """A line on objectives that a model has not among what it compiles."""
+    none, there = ([name.removeprefix("val_") for name in names] for names in (missing, told))
+    known = sorted(set(there))
+    hint = nearest(none[0], known)
+    return f"the model compiles no metric {listing(none)}, which is the objective; it has {listing(known)}.{hint}"
+
+
 def _known(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
     """Those of the arguments that the function takes."""
     parameters = inspect.signature(function).parameters.values()
@@ -238,9 +246,7 @@ def check_loaded(folder: Path, network: keras.Model, split: Split, trial: Trial)
 class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]
     """Tells of each epoch, and ends the training where the trial is over, whatever loop calls it."""
 
-    def __init__(
-        self, work: Work, course: Course, report: Callable[[Report], bool], split: Split, made: Wrapped
-    ) -> None:
+    def __init__(self, work: Work, course: Course, report: Callable[[Report], bool], split: Split, made: Made) -> None:
         super().__init__()
         self._work, self._course, self._report = work, course, report
         self._split, self._made = split, made
@@ -257,13 +263,15 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]
         if self._course.state is not None:
             raise _Over
         told = _numbers(logs or {})
-        if set(_own_names(self._work)) <= told.keys():  # else they come with what `fit` returns
+        if set(own_names(self._work)) <= told.keys():  # else they come with what `fit` returns
             self._ended(told)
 
     def whole(self, returned: Any) -> None:
         """A `fit` that told of no epoch is one as a whole: what it returned, and the weights that it left."""
         told = _numbers(_as_metrics(returned, self._work))
-        missing = [name for name in _own_names(self._work) if name not in told]
+        missing = [name for name in own_names(self._work) if name not in told]
+        if missing and fits_as_keras(self._made.hypermodel, self._made.model):
+            raise TrialFailed(without(missing, told))
         if missing:
             raise TrialFailed(
                 f"the model's own fit did not tell {listing(missing)}, which is the objective; it told "
@@ -290,7 +298,7 @@ def _meant(name: str, value: float) -> bool:
     return math.isfinite(value) or name == "loss"
 
 
-def _own_names(work: Work) -> list[str]:
+def own_names(work: Work) -> list[str]:
     """The objectives that only the model's own metrics can say."""
     known = {f"val_{name}" for metrics in METRICS.values() for name in metrics}
     return [name for name in work.objective.metrics if name not in known]
