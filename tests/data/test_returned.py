@@ -78,7 +78,11 @@ def test_several_inputs_are_told_apart_by_name_or_in_order(tmp_path: Path) -> No
     np.testing.assert_array_equal(turned.x("validation"), wanted[:, 6:])
 
 
-@pytest.mark.parametrize("x", [X.tolist(), list(X), Tensor(X), pd.DataFrame(X), X.astype(np.float32)], ids=repr)
+@pytest.mark.parametrize(
+    "x",
+    [X.tolist(), list(X), Tensor(X), pd.DataFrame(X), X.astype(np.float32)],
+    ids=["list", "rows", "tensor", "frame", "single"],
+)
 def test_one_array_may_be_a_list_rows_a_tensor_or_a_frame(tmp_path: Path, x: Any) -> None:
     found = written(((x, Y), (x, Y)), tmp_path)
     assert (len(found.inputs), found.inputs[0].name) == (1, "input")
