@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib import rcParams, style
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
@@ -349,3 +350,11 @@ def test_the_words_of_a_table_stay_in_its_picture(draw: Draw) -> None:
     made = replace(compared((0.9, None)), by=[f"parameter_{n}" for n in range(23)], lines=["very " * 50])
     figure = draw(comparisons.combinations, made)
     assert figure.get_tightbbox().x1 <= figure.get_size_inches()[0] + 0.01
+
+
+def test_a_style_that_others_have_set_changes_no_picture(tmp_path: Path) -> None:
+    searches.importance({"units": 0.6, "layers": 0.4}, tmp_path / "plain.png")
+    with style.context("ggplot"):
+        searches.importance({"units": 0.6, "layers": 0.4}, tmp_path / "styled.png")
+        assert rcParams["axes.facecolor"] != "white", "the style of others is gone"
+    assert (tmp_path / "styled.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
