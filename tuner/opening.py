@@ -154,12 +154,8 @@ def _check_limit(study: Study, split: Split) -> None:
 
 def weights(split: Split) -> Callable[[Mapping[str, Value]], int]:
     """What counts the weights of a network on those rows."""
-
-    def counted(values: Mapping[str, Value]) -> int:
-        rows = plan.Rows.of(split)
-        return sizing.weights(values, rows.features, rows.outputs, split.image)
-
-    return counted
+    rows = plan.Rows.of(split)
+    return lambda values: sizing.weights(values, rows.features, rows.outputs, split.image)
 
 
 def claim(ledger: Ledger, study: Study, split: Split, number: int | None, fresh: bool) -> Search:
@@ -300,7 +296,6 @@ def work(folder: Path, study: Study, split: Split) -> Work:
     # Workers of another command may be reading those that are there.
     if not _is_saved(split, arrays):
         split.save(arrays)
-    discovering.keep(study, folder)
     made = None if study.model else plan.plan(study.space, study.training, plan.Rows.of(split))
     return Work(study.training, study.objective_for(split.task), arrays, folder / "weights", made, study.model)
 

@@ -140,7 +140,7 @@ class Mirror:
         self._scores: list[tuple[float, int]] = []
         self._sign = None if objective.further else 1.0 if objective.goal == "minimize" else -1.0
         self._storage = _Places()
-        with _quiet():
+        with quietly():
             self._study = optuna.create_study(
                 storage=self._storage,
                 sampler=optuna.samplers.RandomSampler(seed=0),  # draws nothing: values are entered, not suggested
@@ -360,8 +360,8 @@ def _pruner(name: str, epochs: int) -> BasePruner:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna announces a new study on stderr."""
+def quietly() -> Iterator[None]:
+    """Without what Optuna announces on stderr: studies that it makes, storages that it opens."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

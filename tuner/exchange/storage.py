@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 
+from tuner.drivers.mirror import quietly
 from tuner.errors import ExchangeError, listing, nearest
 from tuner.trackers.outbox import masked, one_line
 
@@ -34,7 +35,7 @@ def shown(url: str) -> str:
 @contextmanager
 def told(url: str) -> Iterator[None]:
     """What befalls a storage, as a line for a person."""
-    with _quiet():
+    with quietly():
         try:
             yield
         except ExchangeError:
@@ -101,14 +102,3 @@ def _has_table(url: str, name: str = _OWN_TABLE) -> bool:
         return bool(sa.inspect(engine).has_table(name))
     finally:
         engine.dispose()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna announces what it opens and adds on stderr."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)

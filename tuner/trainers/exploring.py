@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tuner import own_entries, quiet
-from tuner.data.split import Split
 from tuner.errors import StudyError, TrialFailed
 from tuner.model_file import ModelFile
 from tuner.trainers import own as training
@@ -29,7 +28,6 @@ with quiet.stderr():
     import keras_tuner
 
     from tuner.models import own, ranges
-    from tuner.models.own_network import Wrapped, wrapped
 
 # All values are tried where there are so many; of more numbers the ends, and those between that tell something apart.
 _ALL = 8
@@ -94,7 +92,7 @@ def _fit(file: ModelFile, hypermodel: keras_tuner.HyperModel, work: Work) -> Run
     def fit(hp: keras_tuner.HyperParameters) -> None:
         keras.utils.clear_session(free_memory=False)
         model = own.built(file, hypermodel, hp)
-        x, y, validation = training.data(_wrapped(model, split), split, _ROWS)
+        x, y, validation = training.data(training.on_rows(model, split), split, _ROWS)
         size = work.training.batch_size
         training.call_fit(hypermodel, hp, model, x, y, validation, epochs=1, callbacks=[], batch_size=size)
 
@@ -109,7 +107,7 @@ def _trainable(file: ModelFile, hypermodel: keras_tuner.HyperModel, work: Work) 
     """
     keras.utils.clear_session(free_memory=False)  # Keras numbers what has no name, metrics too, within a session
     split, model = split_of(work), own.built(file, hypermodel, own.hyperparameters({}))
-    made = _wrapped(model, split)
+    made = training.on_rows(model, split)
     if not training.fits_as_keras(hypermodel, model):
         return
     if not model.compiled:
@@ -122,12 +120,6 @@ def _trainable(file: ModelFile, hypermodel: keras_tuner.HyperModel, work: Work) 
         told = model.evaluate(x, y, batch_size=work.training.batch_size, verbose=0, return_dict=True)
         if missing := [name for name in names if name.removeprefix("val_") not in told]:
             raise StudyError(f"{own.place(file, hypermodel)}: {training.without(missing, told)}")
-
-
-def _wrapped(model: keras.Model, split: Split) -> Wrapped:
-    """The model for those rows. Raises TrialFailed, in a line, where it does not go with them."""
-    layout = [(each.name, each.shape, each.dtype) for each in split.layout]
-    return wrapped(model, layout, split.task, len(split.classes) if split.classes else 1)
 
 
 def _named(error: BaseException) -> str:

@@ -134,13 +134,14 @@ def build(work: Work, trial: Trial, split: Split) -> Made:
     keras.config.set_dtype_policy(precision)  # another model, or the end of a session, may have left another
     keras.utils.set_random_seed(trial.seed)
     model = own.built(work.model, hypermodel, hp)
-    found = wrapped(
-        model,
-        [(each.name, each.shape, each.dtype) for each in split.layout],
-        split.task,
-        len(split.classes) if split.classes else 1,
-    )
+    found = on_rows(model, split)
     return Made(found.model, found.network, found.inputs, found.output, found.meaning, hypermodel, hp)
+
+
+def on_rows(model: keras.Model, split: Split) -> Wrapped:
+    """The model for those rows. Raises TrialFailed, in a line, where it does not go with them."""
+    layout = [(each.name, each.shape, each.dtype) for each in split.layout]
+    return wrapped(model, layout, split.task, len(split.classes) if split.classes else 1)
 
 
 def data(made: Wrapped, split: Split, rows: int | None = None) -> tuple[Any, Array, tuple[Any, Array]]:
